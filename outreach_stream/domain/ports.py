@@ -1,0 +1,61 @@
+"""The world as the decisions see it: protocols that belong to their user, with the obligations of whoever fills them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from outreach_stream.domain.outcomes import Outcome, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """One rendered mail for one recipient, ready for the wire."""
+
+    message_id: str
+    """The Message-ID header's value, the same on every attempt."""
+    sender: str
+    """Envelope sender: the bare address that bounces go to."""
+    recipient: str
+    """Envelope recipient: one bare address."""
+    content: bytes = b""
+    """The whole MIME message, its lines ending in CRLF; 8-bit bodies are fine, dots are not yet stuffed."""
+
+
+class Connection(Protocol):
+    """One prepared, exclusive way to hand over one message after another: connected, greeted, authenticated."""
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether the message of the running (or the last) `hand_over` may have reached the provider.
+
+        It is what a caller asks after cancelling a `hand_over`: False, and nothing was accepted; True, and the
+        attempt is in doubt, unless an outcome was returned.
+        """
+
+    async def hand_over(self, message: OutgoingMessage) -> Outcome:
+        """Make one attempt and say what came of it.
+
+        Writes its first byte before it first awaits, so that a check made just before the call still holds.
+        Waits for nothing but the provider's answer, for a limited time; never retries. Raises nothing for what
+        a provider or a network can do; `CancelledError` passes through and leaves the connection fit only
+        for `Engine.release`, which discards it. One call at a time.
+        """
+
+
+class Engine(Protocol):
+    """A way to send mail. It makes single attempts; pace, retries and the fuse are its caller's."""
+
+    async def acquire(self) -> Connection | Refusal:
+        """A connection for the caller alone, or why there is none (never `InDoubt`: nothing was handed over).
+
+        Waits while all connections are in use, and while a new one is made, the latter for a limited time.
+        Makes one attempt to connect. Raises nothing but `CancelledError`.
+        """
+
+    def release(self, connection: Connection) -> None:
+        """Take back what `acquire` gave: exactly once for each, in whatever state it is. Does not block or raise.
+
+        The engine decides whether it is used again or closed, and closes it in the background.
+        """
+
+    async def close(self) -> None:
+        """Close all connections politely but briefly (seconds). Later `acquire`s get a `Transient`. Call it once."""

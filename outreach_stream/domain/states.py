@@ -1,0 +1,52 @@
+"""The life of a run and the ends of a recipient: closed vocabularies, and which of two claims wins."""
+
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """Where a run stands. States only move forward (`can_become`)."""
+
+    REFUSED = "REFUSED"
+    """Never admitted (an unknown workflow, a deadline that has passed). The same trigger may be admitted later."""
+    QUEUED = "QUEUED"
+    INITIALIZING = "INITIALIZING"
+    """Being planned: the query runs, the templates are checked."""
+    SENDING = "SENDING"
+    COMPLETED = "COMPLETED"
+    """Every planned recipient has a final state, whichever."""
+    FAILED = "FAILED"
+    """Could not be planned; nobody was mailed."""
+    CANCELLED = "CANCELLED"
+
+    @property
+    def terminal(self) -> bool:
+        """Nothing follows."""
+        return self in _TERMINAL
+
+    def can_become(self, later: "RunState") -> bool:
+        """Whether `later` is ahead of this state; the only moves the runs table makes."""
+        return not self.terminal and _ORDER[later] > _ORDER[self]
+
+
+_TERMINAL = {RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED}
+_ORDER = {RunState.REFUSED: 0, RunState.QUEUED: 1, RunState.INITIALIZING: 2, RunState.SENDING: 3,
+          RunState.COMPLETED: 4, RunState.FAILED: 4, RunState.CANCELLED: 4}
+
+
+class RecipientStatus(StrEnum):
+    """How it ended for one recipient."""
+
+    SENT = "sent"
+    IN_DOUBT = "in_doubt"
+    """Handed over, never answered: nobody knows, a person or a rule decides."""
+    FAILED = "failed"
+    EXPIRED = "expired"
+    """The run's deadline passed first; the engine was not touched."""
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    """Never requested: invalid, duplicate or suppressed."""
+
+
+SENDING_ENDS = (RecipientStatus.SENT, RecipientStatus.IN_DOUBT, RecipientStatus.FAILED, RecipientStatus.EXPIRED,
+                RecipientStatus.CANCELLED)
+"""Ends of a planned recipient, strongest first: where two ever disagree, the earlier in this list is believed."""

@@ -1,0 +1,50 @@
+"""What the environment tells us: one typed table, read once per process. Every name has the prefix `OUTREACH_`."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from outreach_stream import topics
+
+
+def _cache_home() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "outreach-stream"
+
+
+class Settings(BaseSettings):
+    """Typed settings; a value that cannot be read fails at start and names its variable."""
+
+    model_config = SettingsConfigDict(env_prefix="OUTREACH_", frozen=True, extra="ignore")
+
+    kafka_bootstrap: str | None = Field(None, description="Brokers, `host:port,…`. Unset: the embedded one")
+    catalog: Path = Field(Path("examples/catalog"), description="Folder of workflows, templates and engines")
+    output_dir: Path = Field(Path("output"), description="Where the JSON log of each run is written")
+    state_dir: Path = Field(Path("state"), description="Local tables of the workers and the embedded broker's data")
+    cache_dir: Path = Field(default_factory=_cache_home, description="Kafka's jars, once downloaded")
+    gateway_host: str = Field("127.0.0.1", description="Address the gateway listens on")
+    gateway_port: int = Field(8000, description="Port the gateway listens on")
+    session_timeout: float = Field(45.0, gt=1, description="Seconds until a dead worker's partitions are given away")
+    drain_timeout: float = Field(25.0, gt=0, description="Seconds that hand-overs may take when a worker stops")
+    planners: int = Field(4, ge=1, description="Queries that one dispatcher runs at the same time")
+    lane_ahead: float = Field(2.0, gt=0, description="Seconds of an engine's rate kept ready in its lanes")
+    partitions_triggers: int = Field(4, ge=1, description="Partitions of `workflow.triggered`; fixed at creation")
+    partitions_runs: int = Field(4, ge=1, description="Partitions of the topics keyed by run; fixed at creation")
+    partitions_engines: int = Field(4, ge=1, description="Partitions of `run.planned`; fixed at creation")
+    partitions_lanes: int = Field(8, ge=1, description="Partitions of `send.requested`; fixed at creation")
+    replication: int = Field(1, ge=1, description="Replicas of each topic; 3 for a cluster")
+    log_level: str = Field("info", description="Process logs: debug, info, warning or error")
+    log_format: str = Field("auto", pattern="auto|json|console", description="JSON lines, or readable on a terminal")
+
+    def layout(self) -> topics.Layout:
+        """How many partitions each group of topics has here."""
+        return topics.Layout(triggers=self.partitions_triggers, runs=self.partitions_runs,
+                             engines=self.partitions_engines, lanes=self.partitions_lanes)
+
+
+@cache
+def load_settings() -> Settings:
+    """The settings of this process, read from its environment at the first call."""
+    return Settings()
