@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     cache_dir: Path = Field(default_factory=_cache_home, description="Kafka's jars, once downloaded")
     gateway_host: str = Field("127.0.0.1", description="Address the gateway listens on")
     gateway_port: int = Field(8000, description="Port the gateway listens on")
-    session_timeout: float = Field(45.0, gt=1, description="Seconds until a dead worker's partitions are given away")
+    session_timeout: float = Field(20.0, gt=1, description="Seconds until a dead worker's partitions are given away")
     drain_timeout: float = Field(25.0, gt=0, description="Seconds that hand-overs may take when a worker stops")
     planners: int = Field(4, ge=1, description="Queries that one dispatcher runs at the same time")
     lane_ahead: float = Field(2.0, gt=0, description="Seconds of an engine's rate kept ready in its lanes")

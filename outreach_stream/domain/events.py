@@ -169,6 +169,8 @@ class RunPlanned(Event):
     skipped: int
     chunks: list[int]
     """Offsets in the run's partition of `run.chunk`."""
+    parameters: dict[str, Any] = {}
+    """The run's parameters: expand puts them beneath each recipient's own variables."""
     error: str | None = None
     warning: str | None = None
     planned_at: float
@@ -183,6 +185,7 @@ class SendRequested(Event):
     email: str
     name: str | None = None
     variables: dict[str, Any] = {}
+    """All that its template is given: the run's parameters, overridden by the recipient's own columns."""
     spec: str
     engine: str
     deadline: float

@@ -1,4 +1,6 @@
-"""What came of one attempt to send one mail, cut by what to do next. A failed send is a value; only bugs raise.
+"""What came of one attempt to send one mail, cut by what to do next.
+
+A failed send is a value; only bugs raise.
 
     outcome            again?                              it ends as    the fuse
     Accepted           -                                   sent          is calmed
@@ -27,12 +29,14 @@ DETAIL_LIMIT = 300
 
 # Whatever stands around an @, written plainly, percent-encoded or as SMTP's xtext (RFC 3461 section 4):
 # providers repeat the address they refuse, and outcomes travel to logs and topics where it must not appear.
-_ADDRESS = re.compile(r"""(?:"[^"\s]{0,64}"|[^\s<>()\[\],;:"']{1,256})(?:@|%40|\+40|=40)[^\s<>()\[\],;:"']{1,256}""")
+_ADDRESS = re.compile(
+    r"""(?:"[^"\s]{0,64}"|[^\s<>()\[\],;:"']{1,256})(?:@|%40|\+40|=40)[^\s<>()\[\],;:"']{1,256}"""
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 def masked(text: str, *secrets: str) -> str:
-    """`text` as one short line without anything that looks like an address and without the `secrets` as words.
+    """`text` as one short line without anything that looks like an address, nor the `secrets` as words.
 
     Pass the local part of the recipient's address as a secret: some servers say `no such user joe`.
     """
@@ -62,7 +66,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What all failures say: why. `reason` is a short code fit for counting, `detail` the provider's masked words."""
+    """What all failures say: why, as a short code fit for counting, and in the provider's masked words."""
 
     reason: str
     detail: str = ""
@@ -83,7 +87,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Transient(Failure):
-    """Nothing was accepted, and the same may succeed later: refused connections, most 4xx, HTTP 500, 502, 503."""
+    """Nothing was accepted, and the same may succeed later: most 4xx, HTTP 500, 502, 503."""
 
     retriable: ClassVar[bool] = True
 
@@ -101,21 +105,21 @@ class Throttled(Failure):
 
 @dataclass(frozen=True, slots=True)
 class RecipientRejected(Failure):
-    """This address does not take mail: no such mailbox, mailbox full, no such domain."""
+    """The address does not take mail: no such mailbox, mailbox full, no such domain."""
 
     final_status: ClassVar[RecipientStatus | None] = RecipientStatus.FAILED
 
 
 @dataclass(frozen=True, slots=True)
 class MessageRejected(Failure):
-    """This content is not taken, whoever it is for: too large, malformed, not renderable."""
+    """The content is not taken, whoever it is for: too large, malformed, not renderable."""
 
     final_status: ClassVar[RecipientStatus | None] = RecipientStatus.FAILED
 
 
 @dataclass(frozen=True, slots=True)
 class SenderBlocked(Failure):
-    """A policy or reputation block (5.7.x). Once it is one recipient's bad luck, in a row it is the operator's."""
+    """A policy or reputation block (5.7.x): once, it is bad luck; in a row, it is the operator's business."""
 
     final_status: ClassVar[RecipientStatus | None] = RecipientStatus.FAILED
     fuse: ClassVar[Fuse] = "fed"
@@ -123,7 +127,7 @@ class SenderBlocked(Failure):
 
 @dataclass(frozen=True, slots=True)
 class EngineStopped(Failure):
-    """The engine cannot send for anybody until somebody acts: bad key, unverified sender, untrusted certificate."""
+    """The engine cannot send for anybody until somebody acts: bad key, unverified sender."""
 
     costs_attempt: ClassVar[bool] = False
     fuse: ClassVar[Fuse] = "tripped"

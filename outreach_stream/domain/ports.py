@@ -1,8 +1,10 @@
-"""The world as the decisions see it: protocols that belong to their user, with the obligations of whoever fills them."""
+"""The world as the decisions see it: protocols that belong to their user, with obligations."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
+from outreach_stream.domain.events import SendRequested
 from outreach_stream.domain.outcomes import Outcome, Refusal
 
 
@@ -21,23 +23,23 @@ class OutgoingMessage:
 
 
 class Connection(Protocol):
-    """One prepared, exclusive way to hand over one message after another: connected, greeted, authenticated."""
+    """One prepared, exclusive way to hand over message after message: connected, greeted, authenticated."""
 
     @property
     def handed_over(self) -> bool:
         """Whether the message of the running (or the last) `hand_over` may have reached the provider.
 
-        It is what a caller asks after cancelling a `hand_over`: False, and nothing was accepted; True, and the
-        attempt is in doubt, unless an outcome was returned.
+        It is what a caller asks after cancelling a `hand_over`: False, and nothing was accepted; True, and
+        the attempt is in doubt, unless an outcome was returned.
         """
 
     async def hand_over(self, message: OutgoingMessage) -> Outcome:
         """Make one attempt and say what came of it.
 
         Writes its first byte before it first awaits, so that a check made just before the call still holds.
-        Waits for nothing but the provider's answer, for a limited time; never retries. Raises nothing for what
-        a provider or a network can do; `CancelledError` passes through and leaves the connection fit only
-        for `Engine.release`, which discards it. One call at a time.
+        Waits for nothing but the provider's answer, for a limited time; never retries. Raises nothing for
+        what a provider or a network can do; `CancelledError` passes through and leaves the connection fit
+        only for `Engine.release`, which discards it. One call at a time.
         """
 
 
@@ -52,10 +54,61 @@ class Engine(Protocol):
         """
 
     def release(self, connection: Connection) -> None:
-        """Take back what `acquire` gave: exactly once for each, in whatever state it is. Does not block or raise.
+        """Take back what `acquire` gave: once for each, in whatever state it is. Does not block or raise.
 
         The engine decides whether it is used again or closed, and closes it in the background.
         """
 
     async def close(self) -> None:
-        """Close all connections politely but briefly (seconds). Later `acquire`s get a `Transient`. Call it once."""
+        """Close all connections politely but briefly (seconds). A later `acquire` gets a `Transient`."""
+
+
+class Unrenderable(Exception):  # noqa: N818 - it says what the mail is
+    """A recipient's mail cannot be made; says which template, part and variable, and nothing of the recipient."""
+
+
+class Composer(Protocol):
+    """Makes the mails of one frozen workflow."""
+
+    def compose(self, request: SendRequested, now: float) -> OutgoingMessage:
+        """The request's mail, dated `now` (seconds since the epoch). Pure; raises `Unrenderable` only."""
+
+
+class Ledgered(Protocol):
+    """A batch of records of one partition as its user sees it: `streaming.Batch` is one."""
+
+    @property
+    def live(self) -> bool:
+        """False: the partition has left; nothing done with the batch has any effect."""
+
+    async def claim(self, i: int) -> bool:
+        """Mark record `i` as in work; waits for a stale lease; False: the partition is leaving."""
+
+    def claim_nowait(self, i: int) -> bool:
+        """As `claim`, without waiting; False: not now."""
+
+    async def owned(self) -> bool:
+        """Whether an outcome may still be written; waits for a stale lease."""
+
+    def done(self, i: int) -> None:
+        """Record `i` is finished, its effects are durable."""
+
+    def release(self, i: int) -> None:
+        """Give record `i` back; it is delivered again."""
+
+
+class Copies(Protocol):
+    """A durable table whose values are written per writer and read as the copies of all: `streaming.MergedTable`."""
+
+    @property
+    def writer(self) -> bytes:
+        """The name under which our process writes."""
+
+    def copies(self, partition: int, key: bytes) -> list[tuple[bytes, bytes]]:
+        """All writers' values of a key: `(writer, value)`."""
+
+    def write(self, partition: int, key: bytes, value: bytes) -> Awaitable[object]:
+        """Write this process's copy; durable when awaited."""
+
+    def delete(self, partition: int, key: bytes, writer: bytes) -> Awaitable[object]:
+        """Remove one writer's copy; durable when awaited."""

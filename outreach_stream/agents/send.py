@@ -1,0 +1,77 @@
+"""send: takes requests, hands them to the sending floor; tells how far each lane is finished."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from faust.types import TP
+from pydantic import ValidationError
+
+from outreach_stream import topics
+from outreach_stream.delivery.deliver import Item
+from outreach_stream.delivery.floor import Floor
+from outreach_stream.domain.events import LaneProgress, SendRequested, SendResult
+from outreach_stream.domain.identity import partition_of
+from outreach_stream.streaming.app import StreamApp
+from outreach_stream.streaming.batch import Batch
+from outreach_stream.streaming.dead_letters import bury
+from outreach_stream.streaming.produce import Record, produce
+
+PROGRESS_SECONDS = 0.1
+"""How often the dispatcher hears how far the lanes are."""
+
+
+def register(app: StreamApp, floor: Floor) -> None:
+    """Have `app` send: one agent for each topic of requests, the floor opened and closed with the partitions."""
+    for topic in (topics.SEND_REQUESTED.name, topics.SEND_REQUESTED_EXPRESS.name):
+        app.agent(app.batch_topic(topic), name=f"send:{topic}")(_agent(app, floor))
+
+    def assigned(tps: frozenset[TP]) -> None:
+        floor.assigned({tp.partition for tp in tps if tp.topic == topics.SEND_REQUESTED.name})
+
+    app.on_assigned.append(assigned)
+    app.before_release.append(floor.last_words)
+    app.on_released.append(floor.close)
+    app.task(lambda: _tell_progress(app, floor))
+
+
+def _agent(app: StreamApp, floor: Floor) -> Any:
+    async def send(stream: Any) -> None:
+        async for batch in app.batches(stream):
+            for i, record in enumerate(batch.records):
+                try:
+                    request = SendRequested.model_validate_json(record.value or b"")
+                except ValidationError as error:
+                    app.spawn(_bury(app, batch, i, error))
+                else:
+                    floor.put(batch.tp.topic, batch.tp.partition, Item(batch, i, record.offset, request))
+    return send
+
+
+async def _bury(app: StreamApp, batch: Batch, i: int, error: ValidationError) -> None:
+    if await batch.claim(i):
+        problem = error.errors(include_input=False)[0]["msg"]
+        await bury(app.aiokafka_producer, batch, i, f"not a SendRequested: {problem}")
+        batch.done(i)
+
+
+def publisher(app: StreamApp, partitions: int) -> Any:
+    """Publishes results to their runs' partitions of `send.result`."""
+    async def publish(results: Sequence[SendResult]) -> None:
+        by_partition: defaultdict[int, list[Record]] = defaultdict(list)
+        for result in results:
+            record = Record(result.run_id.encode(), result.encode())
+            by_partition[partition_of(result.run_id, partitions)].append(record)
+        await asyncio.gather(*(produce(app.aiokafka_producer, topics.SEND_RESULT.name, partition, records)
+                               for partition, records in by_partition.items()))
+    return publish
+
+
+async def _tell_progress(app: StreamApp, floor: Floor) -> None:
+    while not app.should_stop:
+        await asyncio.sleep(PROGRESS_SECONDS)
+        records = [Record(":".join(map(str, lane)).encode(), LaneProgress(finished=finished).encode())
+                   for lane, finished in floor.progress()]
+        if records:
+            await produce(app.aiokafka_producer, topics.LANE_PROGRESS.name, 0, records)

@@ -1,0 +1,1 @@
+"""The laptop's Kafka, and the creation and checking of topics on any Kafka."""

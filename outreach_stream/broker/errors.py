@@ -1,0 +1,29 @@
+"""What can go wrong with Kafka on a laptop, in words that say what to do about it."""
+
+WAYS_OUT = """One of these helps:
+  - OUTREACH_KAFKA_BOOTSTRAP=host:port, to use a Kafka that runs somewhere;
+  - docker compose up -d kafka, with OUTREACH_KAFKA_BOOTSTRAP=127.0.0.1:9092;
+  - the network for one start of the embedded Kafka: it downloads 45 MB once, later starts need none."""
+
+
+class BrokerError(Exception):
+    """The broker cannot be had. The message is for a person and complete in itself."""
+
+
+class NoBrokerError(BrokerError):
+    """There is no Kafka to use: none is named, and the embedded one lacks something."""
+
+    def __init__(self, lacking: str) -> None:
+        super().__init__(f"There is no Kafka to use: {lacking}\n{WAYS_OUT}")
+
+
+class BrokerStartError(BrokerError):
+    """The embedded broker was started and is not there: it died, its port is taken, or its folder is in use."""
+
+
+class BrokerUnreachableError(BrokerError):
+    """Nobody answers at the bootstrap address."""
+
+
+class TopicCreationError(BrokerError):
+    """The broker refused to create a topic."""

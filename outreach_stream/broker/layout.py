@@ -1,0 +1,89 @@
+"""The topics of `topics.py` on a real broker: what they must be like, and what differs from that. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from outreach_stream.topics import FLOW, RUN_CHUNK, RUN_EVENT, WORKFLOW_SPEC, Layout, Topic
+
+ROOMY = frozenset({RUN_CHUNK, RUN_EVENT, WORKFLOW_SPEC})
+"""Topics whose records may be large: a chunk of recipients, a run's inline recipients, all bodies of a workflow."""
+
+ROOMY_BYTES = 2 * 1024 * 1024
+"""The largest record batch of a roomy topic; Kafka's own default is 1 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as the broker has it."""
+
+    partitions: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One difference between a topic and what it must be, as a sentence to act on."""
+
+    topic: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.text}"
+
+
+def topic_config(topic: Topic, replication: int = 1) -> dict[str, str]:
+    """Kafka's configuration of `topic`.
+
+    Compacted topics are read from their start by everybody who joins, so they are compacted early and often.
+    With three replicas a write is only acknowledged when two have it: one broker may be lost.
+    """
+    config = {
+        "cleanup.policy": _cleanup_policy(topic),
+        "retention.ms": "-1" if topic.keep is None else str(topic.keep * 1000),
+        "min.insync.replicas": "2" if replication > 2 else "1",  # noqa: PLR2004 - said above
+    }
+    if topic.compacted:
+        config |= {"segment.ms": "600000", "segment.bytes": str(64 * 1024 * 1024), "min.cleanable.dirty.ratio": "0.1"}
+    if topic in ROOMY:
+        config["max.message.bytes"] = str(ROOMY_BYTES)
+    return config
+
+
+def _cleanup_policy(topic: Topic) -> str:
+    if not topic.compacted:
+        return "delete"
+    return "compact" if topic.keep is None else "compact,delete"
+
+
+def problems(layout: Layout, found: Mapping[str, TopicState]) -> list[Problem]:
+    """Everything wrong with the topics `found` on a broker, in flow order. Other topics are nobody's business."""
+    return [
+        Problem(topic.name, text)
+        for topic in FLOW
+        for text in (_differences(topic, layout, found[topic.name]) if topic.name in found else ["is missing"])
+    ]
+
+
+def _differences(topic: Topic, layout: Layout, found: TopicState) -> list[str]:
+    wanted = topic_config(topic)
+    texts = []
+    if found.partitions != layout.partitions(topic):
+        texts.append(f"has {found.partitions} partitions, the layout says {layout.partitions(topic)}")
+    if _policies(found.config) != _policies(wanted):
+        texts.append(f"has cleanup.policy {found.config.get('cleanup.policy')}, must be {wanted['cleanup.policy']}")
+    if "delete" in _policies(wanted) and _forever(found.config) < _forever(wanted):
+        texts.append(f"keeps records {found.config['retention.ms']} ms, must be {wanted['retention.ms']} at least")
+    if int(found.config.get("max.message.bytes", 0)) < int(wanted.get("max.message.bytes", 0)):
+        texts.append(f"takes {found.config.get('max.message.bytes')} bytes, must be {wanted['max.message.bytes']}")
+    return texts
+
+
+def _policies(config: Mapping[str, str]) -> set[str]:
+    """A broker may answer `delete,compact` for `compact,delete`."""
+    return set(config.get("cleanup.policy", "").split(","))
+
+
+def _forever(config: Mapping[str, str]) -> float:
+    """Milliseconds a record is kept; -1 is Kafka's word for ever."""
+    kept = int(config["retention.ms"])
+    return float("inf") if kept < 0 else kept

@@ -1,0 +1,73 @@
+"""Reading one catalog file: YAML with line numbers in its errors, bodies beside it, paths relative to the catalog."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_BODY_FILE = re.compile(r"[\w./-]+\.(?:html?|txt|j2|jinja)")
+
+
+class ReadProblem(Exception):  # noqa: N818 - becomes a CatalogProblem
+    """A file, or one of its fields, cannot be read."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key given twice, where YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping, each of its keys once."""
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_mapping(file: Path) -> dict[str, Any]:
+    """The mapping in a YAML file; raises `ReadProblem` with the line where it is wrong."""
+    try:
+        data = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise ReadProblem("", f"{line}not valid YAML: {error.problem or error.context}") from error
+    except yaml.YAMLError as error:
+        raise ReadProblem("", "not valid YAML: it holds characters that YAML does not allow") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReadProblem("", f"cannot be read as UTF-8 text: {type(error).__name__}") from error
+    if not isinstance(data, dict):
+        raise ReadProblem("", "must be a mapping: lines like `name: value`")
+    odd = [key for key in data if not isinstance(key, str)]
+    if odd:
+        raise ReadProblem(str(odd[0]), 'field names must be text: write it in quotes, "…"')
+    return data
+
+
+def body(root: Path, folder: Path, field: str, value: object) -> object:
+    """The body itself, whether it is given inline or as a file's name beside the template."""
+    if not isinstance(value, str) or not _BODY_FILE.fullmatch(value.strip()):
+        return value
+    file = (folder / value.strip()).resolve()
+    if not file.is_relative_to(root):
+        raise ReadProblem(field, f"{value.strip()} lies outside the catalog: put it beside the template")
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ReadProblem(field, f"there is no file {value.strip()} beside the template") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReadProblem(field, f"{value.strip()} cannot be read as UTF-8: {type(error).__name__}") from error
+
+
+def absolute_database(url: str, root: Path) -> str:
+    """A SQLite path relative to the catalog made absolute; other URLs as they are."""
+    prefix = "sqlite:///"
+    return prefix + str((root / url.removeprefix(prefix)).resolve()) if url.startswith(prefix) else url

@@ -1,0 +1,146 @@
+"""A catalog in a folder: `workflows/*.yaml`, `templates/*.yaml` with their bodies beside them, `engines/*.yaml`."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from outreach_stream.catalog.files import ReadProblem, absolute_database, body, read_mapping
+from outreach_stream.catalog.models import Engine, RecipientQuery, Suppression, Template, Workflow, engine_from
+from outreach_stream.catalog.snapshot import Catalog, CatalogErrors, CatalogProblem, dangling
+
+log = structlog.get_logger()
+
+_FOLDERS = ("workflows", "templates", "engines")
+_ADVICE = {
+    "extra_forbidden": "is not known here: remove it or correct its spelling",
+    "missing": "is missing: add it",
+}
+
+Signature = tuple[tuple[str, int, int], ...]
+
+
+class FolderCatalog:
+    """Reads a folder strictly: either all of it is right, or every mistake in it is named at once."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self._good: Catalog | None = None
+        self._seen: Signature | None = None
+
+    def load(self) -> Catalog:
+        """Read every file; raises `CatalogErrors` with the problems of all of them. Blocks on the disk."""
+        reading = _Reading(self.path.resolve())
+        catalog = reading.catalog()
+        if reading.problems:
+            raise CatalogErrors(reading.problems)
+        return catalog
+
+    def current(self) -> Catalog:
+        """The last good catalog; a changed file makes it read again. Costs one `stat` per file.
+
+        When the changed folder is wrong, the last good one stays in use and the log says why, once per change.
+        Raises `CatalogErrors` only when no load has ever succeeded.
+        """
+        signature = self._signature()
+        if self._good is not None and signature == self._seen:
+            return self._good
+        try:
+            self._good = self.load()
+        except CatalogErrors as errors:
+            if self._good is None:
+                raise
+            log.warning("catalog_reload_failed", problems=[str(problem) for problem in errors.problems])
+        self._seen = signature
+        return self._good
+
+    def _signature(self) -> Signature:
+        return tuple(sorted(_stat(file) for folder in _FOLDERS for file in (self.path / folder).glob("**/*")))
+
+
+class _Reading:
+    """One reading of a folder, collecting problems as it goes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.problems: list[CatalogProblem] = []
+        self.file_of: dict[tuple[str, str], str] = {}
+        self.broken: set[tuple[str, str]] = set()
+
+    def catalog(self) -> Catalog:
+        """What could be read; `problems` says whether that is all."""
+        if not self.root.is_dir():
+            self.problems.append(CatalogProblem(str(self.root), "", "there is no such folder"))
+        catalog = Catalog(
+            workflows=self._objects("workflows", self._workflow),
+            templates=self._objects("templates", self._template),
+            engines=self._objects("engines", lambda _file, data: engine_from(data)),
+        )
+        self.problems += dangling(catalog, self.file_of, self.broken)
+        return catalog
+
+    def _objects[T: Workflow | Template | Engine](
+        self, folder: str, build: Callable[[Path, dict[str, Any]], T],
+    ) -> Mapping[str, T]:
+        found: dict[str, T] = {}
+        kind = folder.removesuffix("s")
+        for file in sorted([*(self.root / folder).glob("*.yaml"), *(self.root / folder).glob("*.yml")]):
+            name = file.relative_to(self.root).as_posix()
+            data: dict[str, Any] = {"id": file.stem}
+            try:
+                data |= read_mapping(file)
+                thing = build(file, data)
+            except ReadProblem as problem:
+                self.problems.append(CatalogProblem(name, problem.field, problem.message))
+                self.broken.add((kind, str(data["id"])))
+            except ValidationError as error:
+                self.problems += _problems(name, error)
+                self.broken.add((kind, str(data["id"])))
+            else:
+                first = self.file_of.setdefault((kind, thing.id), name)
+                if first != name:
+                    self.problems.append(CatalogProblem(name, "id", f"{thing.id!r} is the id of {first} already"))
+                found[thing.id] = thing
+        return found
+
+    def _workflow(self, _file: Path, data: dict[str, Any]) -> Workflow:
+        workflow = Workflow.model_validate(data)
+        changes: dict[str, RecipientQuery | Suppression] = {}
+        if workflow.recipients:
+            url = absolute_database(workflow.recipients.database, self.root)
+            changes["recipients"] = workflow.recipients.model_copy(update={"database": url})
+        if workflow.suppression and workflow.suppression.file:
+            listed = self.root / workflow.suppression.file
+            if not listed.is_file():
+                raise ReadProblem("suppression.file", f"{workflow.suppression.file} does not exist in the catalog")
+            changes["suppression"] = workflow.suppression.model_copy(update={"file": str(listed)})
+        return workflow.model_copy(update=changes)
+
+    def _template(self, file: Path, data: dict[str, Any]) -> Template:
+        for part in ("html", "text"):
+            if part in data:
+                data[part] = body(self.root, file.parent, part, data[part])
+        return Template.model_validate(data)
+
+
+def _stat(file: Path) -> tuple[str, int, int]:
+    try:
+        stat = file.stat()
+    except OSError:  # Removed since it was listed: the next look settles it.
+        return str(file), 0, 0
+    return str(file), stat.st_mtime_ns, stat.st_size
+
+
+def _problems(file: str, error: ValidationError) -> Iterator[CatalogProblem]:
+    for detail in error.errors(include_input=False, include_url=False):
+        message = _ADVICE.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+        yield CatalogProblem(file, _path(detail["loc"]), message)
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for step in location:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+    return path

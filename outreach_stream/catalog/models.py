@@ -1,0 +1,157 @@
+"""What a catalog holds: workflows, templates and engines, strict and frozen."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
+
+from outreach_stream.catalog.engines import (
+    Engine,
+    EngineLimits,
+    SmtpConnections,
+    SmtpEngine,
+    SmtpTimeouts,
+    Strict,
+)
+from outreach_stream.catalog.values import Address, Duration, Identifier, Line, SecretRef, UnresolvedReference
+
+__all__ = [
+    "Engine", "EngineLimits", "Mailbox", "Parameter", "RecipientQuery", "SecretRef", "SmtpConnections",
+    "SmtpEngine", "SmtpTimeouts", "Suppression", "Template", "UnresolvedReference", "Workflow",
+]
+
+_RESERVED = frozenset({"email", "name"})
+_PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _check_database(url: str) -> str:
+    if re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*", url) or re.fullmatch(r"sqlite:///.+", url):
+        return url
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise ValueError('must be "sqlite:///people.db", "postgresql://host/database" or "env:NAME"')
+    authority = url.split("://", 1)[1].split("/", 1)[0]
+    if ":" in authority.rpartition("@")[0] or "password=" in url:
+        raise ValueError('must not hold a password: keep the URL in a variable and write "env:NAME"')
+    return url
+
+
+def _check_unsubscribe(url: str) -> str:
+    # RFC 8058 section 3.1: one-click needs an https address.
+    literal = re.sub(r"\{\{.*?\}\}", "", url)
+    if not literal.startswith("https://") or any(char in literal for char in "<> ,\r\n"):
+        raise ValueError("must be an https:// address without spaces, commas or angle brackets")
+    return url
+
+
+def _mailbox(value: object) -> object:
+    return {"email": value} if isinstance(value, str) else value
+
+
+def _parameter(value: object) -> object:
+    return value if isinstance(value, dict | Parameter) else {"default": value}
+
+
+class Mailbox(Strict):
+    """An address with an optional display name; a file may give the bare address."""
+
+    email: Address
+    name: Line = ""
+
+
+class Parameter(Strict):
+    """A value a trigger may give. `{required: true}`: it must; anything else is its default."""
+
+    default: JsonValue = None
+    required: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.required and self.default is not None:
+            raise ValueError("a required parameter has no default: drop one of the two")
+        return self
+
+
+class RecipientQuery(Strict):
+    """Who gets the mail: one read-only SQL statement with columns `email`, `name` and template variables."""
+
+    database: Annotated[str, AfterValidator(_check_database)]
+    """`sqlite:///people.db` (relative to the catalog), `postgresql://…` without a password, or `env:NAME`."""
+    query: str = Field(min_length=1)
+    """SQL with bind parameters only: `:name`, filled from the trigger's parameters."""
+    timeout: Duration = "5m"  # type: ignore[assignment]
+    """Seconds the query may take, from its start to its last row."""
+
+
+class Suppression(Strict):
+    """Addresses that never get mail: a query on the recipients' database (first column), or a file."""
+
+    query: str | None = None
+    file: str | None = None
+    """One address a line, relative to the catalog; blank lines and lines starting with `#` are ignored."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.query is None) == (self.file is None):
+            raise ValueError("give either query or file")
+        return self
+
+
+class Workflow(Strict):
+    """Who gets which mail, from whom, through which engines, and by when."""
+
+    id: Identifier
+    name: Line = ""
+    version: Identifier = "1"
+    template: Identifier
+    engines: tuple[Identifier, ...] = Field(min_length=1)
+    """The first is the primary; the others may take over what it certainly did not send."""
+    sender: Annotated[Mailbox, BeforeValidator(_mailbox)] = Field(alias="from")
+    reply_to: Annotated[Mailbox, BeforeValidator(_mailbox)] | None = None
+    recipients: RecipientQuery | None = None
+    """None: the recipients come with the trigger."""
+    parameters: dict[str, Annotated[Parameter, BeforeValidator(_parameter)]] = Field(default={})
+    deadline: Duration = "24h"  # type: ignore[assignment]
+    """Seconds from the trigger after which unsent mails expire."""
+    priority: Literal["express", "bulk"] | None = None
+    """Unless the trigger says. None: express for a few recipients that come with the trigger, else bulk."""
+    weight: float = Field(default=1.0, gt=0, le=100)
+    """Share of the engine beside other runs."""
+    in_doubt: Literal["resend", "hold"] | None = None
+    """A mail whose fate is unknown: resend (labelled) or hold. None: resend in bulk, hold when express."""
+    suppression: Suppression | None = None
+    list_unsubscribe: Annotated[str, AfterValidator(_check_unsubscribe)] | None = None
+    """https URL, a template with the recipient's variables: the List-Unsubscribe headers of RFC 8058."""
+
+    @model_validator(mode="after")
+    def _parameters_fit(self) -> Self:
+        for name in self.parameters:
+            if not _PARAMETER.fullmatch(name):
+                raise ValueError(f"parameter {name!r} must be a plain name: letters, digits and underscores")
+            if name in _RESERVED:
+                raise ValueError(f"parameter {name!r} is taken by the recipient: choose another name")
+        if len(set(self.engines)) < len(self.engines):
+            raise ValueError("engines are named twice: name each once")
+        if self.suppression and self.suppression.query and not self.recipients:
+            raise ValueError("a suppression query needs recipients.database: use suppression.file")
+        return self
+
+
+class Template(Strict):
+    """What the reader of a mail sees: Jinja2 sources of the subject and of at least one body."""
+
+    id: Identifier
+    version: Identifier = "1"
+    subject: str = Field(min_length=1)
+    html: str | None = None
+    text: str | None = None
+
+    @model_validator(mode="after")
+    def _has_a_body(self) -> Self:
+        if not self.html and not self.text:
+            raise ValueError("html or text is missing: give at least one body")
+        return self
+
+
+def engine_from(data: Any) -> Engine:
+    """The engine that `data` describes; raises pydantic's `ValidationError`."""
+    return SmtpEngine.model_validate(data)

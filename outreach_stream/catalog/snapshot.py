@@ -1,0 +1,97 @@
+"""A catalog as it stood at one moment, and what may be wrong with it."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from outreach_stream.catalog.models import Engine, Template, Workflow
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CatalogProblem:
+    """One thing to correct: where it is and what to write instead."""
+
+    file: str
+    """Relative to the catalog; the object's name when there is no file."""
+    field: str
+    """Path of the field, `recipients.query`; empty: the file as a whole."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.field}: {self.message}" if self.field else f"{self.file}: {self.message}"
+
+
+class CatalogErrors(Exception):  # noqa: N818 - it holds all of them
+    """The catalog cannot be used; `problems` lists everything that is wrong with it, in order of the files."""
+
+    def __init__(self, problems: list[CatalogProblem]) -> None:
+        self.problems = sorted(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class UnknownWorkflow(LookupError):  # noqa: N818 - named as it is said
+    """No workflow has this id."""
+
+
+class UnknownEngine(LookupError):  # noqa: N818 - named as it is said
+    """No engine has this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Workflows, templates and engines by id; every reference between them resolves."""
+
+    workflows: Mapping[str, Workflow]
+    templates: Mapping[str, Template]
+    engines: Mapping[str, Engine]
+
+    def workflow(self, workflow_id: int | str) -> Workflow:
+        """The workflow of this id (`1` is `"1"`); raises `UnknownWorkflow`, naming those there are."""
+        found = self.workflows.get(str(workflow_id).strip())
+        if found is None:
+            raise UnknownWorkflow(f"no workflow has the id {str(workflow_id)!r}; there are: {_names(self.workflows)}")
+        return found
+
+    def engine(self, engine_id: str) -> Engine:
+        """The engine of this id; raises `UnknownEngine`, naming those there are."""
+        found = self.engines.get(engine_id)
+        if found is None:
+            raise UnknownEngine(f"no engine has the id {engine_id!r}; there are: {_names(self.engines)}")
+        return found
+
+
+class CatalogSource(Protocol):
+    """Where a catalog comes from."""
+
+    def load(self) -> Catalog:
+        """Read it now, all of it; raises `CatalogErrors`. May block."""
+
+    def current(self) -> Catalog:
+        """The last good catalog, read again only where it changed; raises `CatalogErrors` if there never was one."""
+
+
+def dangling(
+    catalog: Catalog,
+    file_of: Mapping[tuple[str, str], str] | None = None,
+    broken: Collection[tuple[str, str]] = (),
+) -> Iterator[CatalogProblem]:
+    """References that lead nowhere.
+
+    `file_of` names the file of an object by ("workflow", id); `broken` are objects whose own file has problems,
+    so that a reference to them is not called wrong as well.
+    """
+    for workflow in catalog.workflows.values():
+        file = (file_of or {}).get(("workflow", workflow.id), f"workflow {workflow.id}")
+        if workflow.template not in catalog.templates and ("template", workflow.template) not in broken:
+            yield CatalogProblem(file, "template", _unknown("template", workflow.template, catalog.templates))
+        for position, engine in enumerate(workflow.engines):
+            if engine not in catalog.engines and ("engine", engine) not in broken:
+                yield CatalogProblem(file, f"engines[{position}]", _unknown("engine", engine, catalog.engines))
+
+
+def _unknown(kind: str, wanted: str, known: Mapping[str, object]) -> str:
+    return f"there is no {kind} {wanted!r}: write one of {_names(known)}, or add {kind}s/{wanted}.yaml"
+
+
+def _names(known: Mapping[str, object]) -> str:
+    return ", ".join(sorted(known)) or "none"

@@ -1,0 +1,63 @@
+"""A workflow frozen for a run: everything its mails are made of, addressed by its content."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Literal, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from outreach_stream.catalog.models import Template, Workflow
+from outreach_stream.catalog.snapshot import Catalog
+
+
+class WrongParameters(ValueError):  # noqa: N818 - named as it is said
+    """The trigger's parameters do not fit the workflow; the message names each."""
+
+
+class WorkflowSpec(BaseModel):
+    """A workflow with its template's bodies and its engines' ids: no engine's configuration and no secret.
+
+    The runs of one version of a workflow share one spec, whenever and wherever they are admitted.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    schema_version: Literal[1] = 1
+    workflow: Workflow
+    template: Template
+
+    @classmethod
+    def read(cls, data: bytes | str) -> Self:
+        """The spec in `data`, fields of a newer writer ignored; raises pydantic's `ValidationError`."""
+        return cls.model_validate_json(data, extra="ignore")
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the canonical JSON: equal for equal content, in every process and version."""
+        canonical = orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(canonical).hexdigest()
+
+    @property
+    def engine(self) -> str:
+        """Id of the primary engine."""
+        return self.workflow.engines[0]
+
+    def bind(self, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """The trigger's parameters completed by defaults; raises `WrongParameters` for unknown or missing ones."""
+        declared = self.workflow.parameters
+        unknown = sorted(set(given) - set(declared))
+        missing = sorted(name for name, parameter in declared.items() if parameter.required and name not in given)
+        if unknown or missing:
+            parts = [f"{what}: {', '.join(names)}"
+                     for what, names in (("missing parameters", missing), ("unknown parameters", unknown)) if names]
+            known = ", ".join(declared) or "none"
+            raise WrongParameters(f"{'; '.join(parts)} (workflow {self.workflow.id} declares: {known})")
+        return {name: given.get(name, parameter.default) for name, parameter in declared.items()}
+
+
+def freeze(catalog: Catalog, workflow_id: int | str) -> WorkflowSpec:
+    """The workflow as it stands in `catalog`; raises `UnknownWorkflow`."""
+    workflow = catalog.workflow(workflow_id)
+    return WorkflowSpec(workflow=workflow, template=catalog.templates[workflow.template])

@@ -1,0 +1,133 @@
+"""The small values that catalog files are made of: ids, durations, addresses and references to secrets."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, PlainSerializer
+from pydantic_core import CoreSchema, core_schema
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def parse_duration(text: object) -> float:
+    """Seconds of `"24h"`, `"1h30m"`, `"5s"` or `"250ms"`; a bare number is refused: its unit is a guess."""
+    if isinstance(text, str) and _DURATION.fullmatch(text.strip()):
+        return sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(text))
+    raise ValueError('must be a duration with a unit: write for example "30s", "5m", "24h" or "1h30m"')
+
+
+def canonical_id(value: object) -> object:
+    """`1` and `"1"` are the same id; what is no id is left for pydantic to refuse."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def check_address(value: str) -> str:
+    """An e-mail address fit for a header, with an ASCII domain; DNS is not asked."""
+    try:
+        found = validate_email(value, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise ValueError(f"must be an e-mail address: {error}") from error
+    if found.ascii_email is None:
+        raise ValueError("must be ASCII before the @: other addresses need SMTPUTF8, which few servers offer")
+    return found.ascii_email
+
+
+def check_line(value: str) -> str:
+    """Text of one line: a line break in a header would start another header."""
+    if _CONTROL.search(value):
+        raise ValueError("must be one line without control characters")
+    return value
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    PlainSerializer(lambda seconds: f"{seconds:.12g}s", when_used="json"),
+]
+"""Seconds as a float; written with a unit in files and in JSON."""
+
+Identifier = Annotated[
+    str,
+    BeforeValidator(canonical_id),
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"),
+]
+"""Id of a workflow, template or engine. Canonical: `1` is `"1"`."""
+
+Address = Annotated[str, AfterValidator(check_address)]
+Line = Annotated[str, AfterValidator(check_line)]
+
+
+class UnresolvedReference(Exception):  # noqa: N818 - named as it is said
+    """An `env:` or `file:` reference points at nothing that can be read."""
+
+
+def read_environment(name: str) -> str:
+    """The value of environment variable `name`; raises `UnresolvedReference` when it is unset or empty."""
+    value = os.environ.get(name, "")
+    if not value:
+        raise UnresolvedReference(f"environment variable {name} is not set: export it and start again")
+    return value
+
+
+class SecretRef:
+    """Where a secret is kept (`env:NAME` or `file:PATH`), never the secret: safe to print and to freeze.
+
+    The secret is read anew at each `resolve()`, so a rotated one is picked up by the next connection.
+    """
+
+    __slots__ = ("reference",)
+
+    def __init__(self, reference: str) -> None:
+        kind, _, target = reference.partition(":")
+        good = bool(_ENVIRONMENT_NAME.fullmatch(target)) if kind == "env" else kind == "file" and bool(target)
+        if not good:
+            # The refused text may be the secret itself, so the message does not repeat it.
+            raise ValueError('must not be a plain secret: write "env:NAME" for an environment variable '
+                             'or "file:/path" for a file')
+        self.reference = reference
+
+    def resolve(self) -> str:
+        """The secret; raises `UnresolvedReference`, naming the reference. Blocks while it reads a file."""
+        kind, _, target = self.reference.partition(":")
+        if kind == "env":
+            return read_environment(target)
+        try:
+            secret = Path(target).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = type(error).__name__
+            raise UnresolvedReference(f"secret file {target} cannot be read: {reason}") from error
+        if not secret:
+            raise UnresolvedReference(f"secret file {target} is empty")
+        return secret
+
+    def __repr__(self) -> str:
+        return f"SecretRef({self.reference!r})"
+
+    def __str__(self) -> str:
+        return self.reference
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretRef) and other.reference == self.reference
+
+    def __hash__(self) -> int:
+        return hash(self.reference)
+
+    @classmethod
+    def _validate(cls, value: object) -> "SecretRef":
+        if isinstance(value, SecretRef):
+            return value
+        return cls(value if isinstance(value, str) else "")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validate from text, serialise as the reference."""
+        return core_schema.no_info_plain_validator_function(
+            cls._validate, serialization=core_schema.to_string_ser_schema(),
+        )

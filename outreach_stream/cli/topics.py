@@ -1,0 +1,91 @@
+"""`outreach topics`: create the topics, check that a broker has them as they must be, list them."""
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from outreach_stream.broker.admin import check_topics, create_topics, describe_topics
+from outreach_stream.broker.errors import BrokerError
+from outreach_stream.settings import load_settings
+from outreach_stream.topics import FLOW, Topic
+
+app = typer.Typer(help="Create, check and list the topics.", no_args_is_help=True)
+
+Bootstrap = Annotated[str | None, typer.Option(help="Kafka to talk to, host:port. [default: OUTREACH_KAFKA_BOOTSTRAP]")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+ADVICE = """A missing topic: `outreach topics create`.
+A wrong number of partitions: set OUTREACH_PARTITIONS_… to what is there, or drain the topics and make them anew.
+Anything else: alter the topic's configuration with Kafka's own tools; it is never altered from here."""
+
+
+@app.command()
+def create(bootstrap: Bootstrap = None) -> None:
+    """Create the topics that are missing. Those that exist are left as they are."""
+    settings = load_settings()
+    created = _run(create_topics(_address(bootstrap), settings.layout(), settings.replication))
+    print("\n  ".join([f"{len(created)} topics created, {len(FLOW) - len(created)} were there.", *created]))
+    _report(bootstrap)
+
+
+@app.command()
+def check(bootstrap: Bootstrap = None) -> None:
+    """Compare the topics with the layout; exit code 1 and a line for each difference if they differ."""
+    _report(bootstrap)
+    print(f"All {len(FLOW)} topics are as the layout says.")
+
+
+@app.command("list")
+def list_topics(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
+    """Show every topic in the order in which a mail meets them, with its real number of partitions."""
+    found = _run(describe_topics(_address(bootstrap)))
+    rows = [_row(topic, found[topic.name].partitions if topic.name in found else None) for topic in FLOW]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table("topic", "partitions", "kept", "carries", box=SIMPLE_HEAD)
+    for row in rows:
+        shown = row | {"partitions": row["partitions"] or "missing"}
+        table.add_row(*(str(shown[column]) for column in ("name", "partitions", "kept", "carries")))
+    Console().print(table)
+
+
+def _row(topic: Topic, partitions: int | None) -> dict[str, str | int | bool | None]:
+    """One topic for people and programs; `partitions` is null for a topic that is missing."""
+    kept = "for ever" if topic.keep is None else f"{topic.keep // 86_400} d"
+    return {
+        "name": topic.name, "partitions": partitions, "partition_by": topic.partition_by,
+        "kept": f"{kept}, last of a key" if topic.compacted else kept, "public": topic.public, "carries": topic.carries,
+    }
+
+
+def _report(bootstrap: str | None) -> None:
+    """Exit with 1 after saying what is wrong with the topics, if anything is."""
+    problems = _run(check_topics(_address(bootstrap), load_settings().layout()))
+    for problem in problems:
+        typer.secho(str(problem), err=True, fg="red")
+    if problems:
+        typer.echo(ADVICE, err=True)
+        raise typer.Exit(1)
+
+
+def _address(bootstrap: str | None) -> str:
+    address = bootstrap or load_settings().kafka_bootstrap
+    if address:
+        return address
+    raise typer.BadParameter("say which Kafka: --bootstrap host:port, or OUTREACH_KAFKA_BOOTSTRAP")
+
+
+def _run[T](work: Coroutine[None, None, T]) -> T:
+    """Do it; a broker that cannot be reached or refuses ends the command with its reason."""
+    try:
+        return asyncio.run(work)
+    except BrokerError as error:
+        typer.secho(str(error), err=True, fg="red")
+        raise typer.Exit(1) from None

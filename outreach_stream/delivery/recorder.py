@@ -1,0 +1,85 @@
+"""Writes ends down, in groups: the marks and the results are durable before a request is acknowledged."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+import structlog
+
+from outreach_stream.delivery.deliver import Delivered, Item
+from outreach_stream.delivery.sent import SentRecord
+from outreach_stream.domain.clock import Clock, iso
+from outreach_stream.domain.events import SendResult
+from outreach_stream.domain.marks import STATUS_OF, Mark
+
+log = structlog.get_logger()
+GROUP_SECONDS = 0.005
+"""Ends of this long are written together: one record for a chunk instead of one for each recipient."""
+RETRY_SECONDS = 0.5
+MARK_OF = {status: mark for mark, status in STATUS_OF.items()}
+
+type Publish = Callable[[Sequence[SendResult]], Awaitable[None]]
+"""Publishes results; returns when they are durable; raises when they are not."""
+
+
+class Ended(NamedTuple):
+    """An item at its end, and whom to tell when that is durable."""
+
+    item: Item
+    delivered: Delivered
+    recorded: Callable[[Item], None]
+
+
+class Recorder:
+    """Of one partition, during one assignment. Run it as a task; it ends by cancellation."""
+
+    def __init__(self, record: SentRecord, publish: Publish, clock: Clock) -> None:
+        self._record, self._publish, self._clock = record, publish, clock
+        self._group: list[Ended] = []
+        self._something = asyncio.Event()
+
+    def put(self, ended: Ended) -> None:
+        """Have this end written with the next group."""
+        self._group.append(ended)
+        self._something.set()
+
+    async def run(self) -> None:
+        """Write group after group."""
+        while True:
+            await self._something.wait()
+            await asyncio.sleep(GROUP_SECONDS)
+            self._something.clear()
+            group, self._group = self._group, []
+            await self._settle(group)
+
+    async def _settle(self, group: list[Ended]) -> None:
+        while await group[0].item.batch.owned():  # speaks for all: one partition, one assignment
+            try:
+                await self._write(group)
+            except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again until we own nothing
+                log.warning("ends_not_written", count=len(group), error=repr(error))
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                for ended in group:
+                    ended.item.batch.done(ended.item.i)
+                    ended.recorded(ended.item)
+                return
+        for ended in group:
+            ended.item.batch.release(ended.item.i)
+
+    async def _write(self, group: list[Ended]) -> None:
+        marks = [(*ended.item.key, MARK_OF[ended.delivered.end.status]) for ended in group]
+        marks += [(*ended.item.key, Mark.DOUBTED) for ended in group if ended.delivered.doubted]
+        results = [self._result(ended.item, ended.delivered) for ended in group]
+        await asyncio.gather(self._record.write(marks), self._publish(results))
+
+    def _result(self, item: Item, delivered: Delivered) -> SendResult:
+        request = item.request
+        return SendResult.model_construct(
+            run_id=request.run_id, send_id=item.send_id, chunk=request.chunk, index=request.index,
+            email=request.email, status=delivered.end.status, reason=delivered.end.reason, engine=request.engine,
+            message_id=delivered.message_id, provider_message_id=delivered.provider_message_id,
+            attempts=delivered.attempts, possible_duplicate=delivered.doubted, recovered=delivered.recovered,
+            started_at=None if delivered.started is None else iso(delivered.started),
+            finished_at=iso(self._clock()),
+        )

@@ -1,0 +1,74 @@
+"""Cutting a stream of recipients into chunks: the frozen snapshot of who gets the mail."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from outreach_stream.domain.identity import CHUNK_SIZE
+
+CHUNK_BYTES = 256 * 1024
+"""The largest chunk: well below what a broker takes, and quick to read for a slice of it."""
+
+_LONGEST_SKIPPED = 320
+"""Characters kept of an address that is left out (RFC 3696: 64 + @ + 255); what is longer was never an address."""
+
+
+class Chunker:
+    """Encodes recipients as they come and hands out a chunk when it is full; holds one chunk at a time.
+
+    `add` and `skip` return the chunk that had to be closed first, if one had to; `close` returns the rest.
+    """
+
+    def __init__(self, run_id: str, plan_id: str, columns: Sequence[str]) -> None:
+        self.total = 0
+        self.skipped = 0
+        ids = orjson.dumps({"schema_version": 1, "run_id": run_id, "plan_id": plan_id, "columns": list(columns)})
+        self._head = ids[:-1]
+        self._capacity = CHUNK_BYTES - len(self._head) - len(b',"chunk":,"rows":[],"skipped":[]}') - len(str(2**63))
+        self._number = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._rows: list[bytes] = []
+        self._left_out: list[bytes] = []
+        self._room = self._capacity
+
+    def add(self, email: str, name: str | None, values: Sequence[Any]) -> bytes | None:
+        """Take a recipient; one whose row is no JSON or larger than a chunk is skipped."""
+        try:
+            row = orjson.dumps([email, name, *values])
+        except TypeError as error:
+            return self.skip(email, f"a value cannot be written as JSON: {error}")
+        if len(row) >= self._capacity:
+            return self.skip(email, f"its row has {len(row):,} bytes, more than fit into a chunk")
+        full = self._close_unless_fits(row)
+        self._rows.append(row)
+        self.total += 1
+        return full
+
+    def skip(self, email: str, reason: str) -> bytes | None:
+        """Note somebody who gets no mail."""
+        address = email[:_LONGEST_SKIPPED].encode(errors="replace").decode()
+        pair = orjson.dumps([address, reason[:_LONGEST_SKIPPED].encode(errors="replace").decode()])
+        full = self._close_unless_fits(pair)
+        self._left_out.append(pair)
+        self.skipped += 1
+        return full
+
+    def _close_unless_fits(self, item: bytes) -> bytes | None:
+        full = None
+        if len(self._rows) == CHUNK_SIZE or len(item) + 1 > self._room:
+            full = self.close()
+        self._room -= len(item) + 1
+        return full
+
+    def close(self) -> bytes | None:
+        """The chunk begun; None if nothing is in it."""
+        if not self._rows and not self._left_out:
+            return None
+        chunk = b'%b,"chunk":%d,"rows":[%b],"skipped":[%b]}' % (
+            self._head, self._number, b",".join(self._rows), b",".join(self._left_out))
+        self._number += 1
+        self._begin()
+        return chunk

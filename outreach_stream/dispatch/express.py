@@ -1,0 +1,39 @@
+"""The short way of small runs: their recipients came with the trigger, so there is no query and no chunk."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from outreach_stream.dispatch.ports import CannotPlan, Materials
+from outreach_stream.domain.clock import Clock
+from outreach_stream.domain.events import InlineRecipient, RunPlanReported, RunRequested, SendRequested
+from outreach_stream.domain.identity import lane_of
+
+
+async def plan_express(
+    run: RunRequested, materials: Materials, clock: Clock,
+) -> tuple[RunPlanReported, Mapping[int, Sequence[bytes]]]:
+    """The report and the requests by lane; every recipient has one, at the index of its place in the list.
+
+    The same, however often it is planned. Whoever is not to be mailed is requested with `skip`, and ends in the lane
+    like the others. A plan with an error has no requests.
+    """
+    recipients = run.recipients or []
+    try:
+        material = await materials.gather(run)
+        columns = sorted({name for recipient in recipients for name in recipient.variables})
+        if missing := material.missing(columns):
+            raise CannotPlan("; ".join(missing))
+        decided = await material.decide(recipients)
+    except CannotPlan as error:
+        return RunPlanReported(run_id=run.run_id, total=0, error=str(error), at=clock()), {}
+    requests: defaultdict[int, list[bytes]] = defaultdict(list)
+    for index, (given, decision) in enumerate(zip(recipients, decided, strict=True)):
+        skip = decision[1] if len(decision) == 2 else None  # noqa: PLR2004 - left out: an address and a reason
+        requests[lane_of(run.run_id, 0, index, run.lanes)].append(_request(run, given, index, decision[0], skip))
+    return RunPlanReported(run_id=run.run_id, total=len(recipients), at=clock()), requests
+
+
+def _request(run: RunRequested, given: InlineRecipient, index: int, email: str, skip: str | None) -> bytes:
+    variables = {**run.parameters, **given.variables}
+    return SendRequested(run_id=run.run_id, chunk=0, index=index, email=email, name=given.name, variables=variables,
+                         spec=run.spec, engine=run.engine, deadline=run.deadline, skip=skip).encode()

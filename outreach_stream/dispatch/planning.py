@@ -1,0 +1,131 @@
+"""Planning a run: its recipients frozen in chunks, its templates tried out, and then one plan that names both."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+import orjson
+
+from outreach_stream.dispatch.chunking import Chunker
+from outreach_stream.dispatch.ports import CannotPlan, ChunkWriter, LeftOut, Material, Materials, People, Person
+from outreach_stream.domain.clock import Clock
+from outreach_stream.domain.events import RunPlanned, RunRequested, SendRequested
+from outreach_stream.domain.ports import Unrenderable
+
+TRIED_OUT = 100
+"""Recipients whose mail is rendered before the run is said to be planned."""
+_BREATH = 20
+"""Mails rendered between two chances for others in the loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    total: int
+    skipped: int
+    chunks: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans runs; any number at the same time. Holds one page of recipients and one chunk of each."""
+
+    materials: Materials
+    chunks: Callable[[str], ChunkWriter]
+    """Storage of a run's chunks, by run id."""
+    rate_of: Callable[[str], float | None]
+    """Mails a second of an engine, None: unlimited; raises `LookupError` for one that does not exist."""
+    clock: Clock
+
+    async def plan(self, run: RunRequested) -> RunPlanned:
+        """The plan, all its chunks durable; or, with `error`, why there is none.
+
+        Raises only what the storage of chunks raises: then planning again may help, and does no harm.
+        """
+        plan_id = uuid4().hex
+        try:
+            self._check_deadline(run)
+            rate = self._rate(run.engine)
+            material = await self.materials.gather(run)
+            async with material.people() as people:
+                written = await self._write(run, plan_id, material, people)
+        except CannotPlan as error:
+            return self._planned(run, plan_id, _Written(0, 0, []), error=str(error))
+        return self._planned(run, plan_id, written, warning=_warning(written.total, rate, run.deadline - self.clock()))
+
+    def _check_deadline(self, run: RunRequested) -> None:
+        if run.deadline <= self.clock():
+            raise CannotPlan("its deadline passed before it was planned")
+
+    def _rate(self, engine: str) -> float | None:
+        try:
+            return self.rate_of(engine)
+        except LookupError as error:
+            raise CannotPlan(str(error.args[0]) if error.args else f"there is no engine {engine}") from error
+
+    async def _write(self, run: RunRequested, plan_id: str, material: Material, people: People) -> _Written:
+        if missing := material.missing(people.columns):
+            raise CannotPlan("; ".join(missing))
+        chunker, store, offsets = Chunker(run.run_id, plan_id, people.columns), self.chunks(run.run_id), []
+        async for page in people.pages:
+            self._check_deadline(run)
+            if chunker.total < TRIED_OUT:
+                await try_out(run, material, page, TRIED_OUT - chunker.total, self.clock())
+            for full in _cut(chunker, page):
+                offsets.append(await store.append(full))
+            await asyncio.sleep(0)
+        if rest := chunker.close():
+            offsets.append(await store.append(rest))
+        return _Written(chunker.total, chunker.skipped, offsets)
+
+    def _planned(self, run: RunRequested, plan_id: str, written: _Written, *, error: str | None = None,
+                 warning: str | None = None) -> RunPlanned:
+        return RunPlanned(
+            run_id=run.run_id, plan_id=plan_id, engine=run.engine, lanes=run.lanes, spec=run.spec, weight=run.weight,
+            deadline=run.deadline, total=written.total, skipped=written.skipped, chunks=written.chunks,
+            parameters=run.parameters, error=error, warning=warning, planned_at=self.clock(),
+        )
+
+
+def _cut(chunker: Chunker, page: Sequence[Person | LeftOut]) -> list[bytes]:
+    """The chunks that become full with this page."""
+    full = []
+    for item in page:
+        if len(item) == 2:  # noqa: PLR2004 - left out: an address and a reason
+            chunk = chunker.skip(*item)
+        else:
+            email, name, variables = item
+            chunk = chunker.add(email, name or None, list(variables.values()))
+        if chunk is not None:
+            full.append(chunk)
+    return full
+
+
+async def try_out(
+    run: RunRequested, material: Material, page: Sequence[Person | LeftOut], most: int, now: float,
+) -> None:
+    """Render the mails of the first recipients of a page, `most` at most; raises `CannotPlan` if one fails.
+
+    From what will stand in the request, which has been through JSON: a template is tried with what it will be given.
+    """
+    people = [item for item in page if len(item) == 3][:most]  # noqa: PLR2004 - left out: two
+    for tried, (email, name, variables) in enumerate(people):
+        try:
+            row = orjson.loads(orjson.dumps({**run.parameters, **variables}))
+        except TypeError:
+            continue  # It does not become a recipient either.
+        request = SendRequested(run_id=run.run_id, chunk=0, index=tried, email=email, name=name or None, variables=row,
+                                spec=run.spec, engine=run.engine, deadline=run.deadline)
+        try:
+            material.composer.compose(request, now)
+        except Unrenderable as error:
+            raise CannotPlan(f"the mail of recipient {tried + 1} cannot be made: {error}") from error
+        if tried % _BREATH == _BREATH - 1:
+            await asyncio.sleep(0)
+
+
+def _warning(total: int, rate: float | None, left: float) -> str | None:
+    if rate is None or total / rate <= left:
+        return None
+    return (f"{total:,} recipients take {total / rate:,.0f} s at {rate:g} mails a second, "
+            f"but the deadline is in {max(left, 0):,.0f} s: the rest will expire")

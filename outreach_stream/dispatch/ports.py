@@ -1,0 +1,100 @@
+"""What dispatching asks of the world."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from outreach_stream.dispatch.plans import PlanEntry
+from outreach_stream.domain.events import InlineRecipient, RunRequested
+from outreach_stream.domain.ports import Composer
+
+
+class CannotPlan(Exception):  # noqa: N818 - named as it is said
+    """The run cannot be planned, for a reason that its owner has to read; planning again would not help."""
+
+
+type Person = tuple[str, str, Mapping[str, Any]]
+"""A recipient who gets the mail: address, name (empty: not known), and the variables in the order of the columns."""
+type LeftOut = tuple[str, str]
+"""Somebody who does not: address and reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Those a run is for: the names of their variables, and them, in pages small enough not to hold up the loop."""
+
+    columns: Sequence[str]
+    pages: AsyncIterator[Sequence[Person | LeftOut]]
+    """May raise `CannotPlan`."""
+
+
+class Material(Protocol):
+    """All that a run's plan is made of."""
+
+    @property
+    def composer(self) -> Composer:
+        """Makes its mails."""
+
+    def missing(self, columns: Sequence[str]) -> list[str]:
+        """A sentence for each variable that neither the columns nor the run's parameters bring."""
+
+    def people(self) -> AbstractAsyncContextManager[People]:
+        """Begin to read the recipients, once; entering may raise `CannotPlan`."""
+
+    async def decide(self, recipients: Sequence[InlineRecipient]) -> list[Person | LeftOut]:
+        """Who of an express run's recipients gets the mail, place by place; raises `CannotPlan`."""
+
+
+class Materials(Protocol):
+    """Where it comes from."""
+
+    async def gather(self, run: RunRequested) -> Material:
+        """Wait for the run's spec and compile its templates; raises `CannotPlan`."""
+
+
+class ChunkWriter(Protocol):
+    """Storage of chunks."""
+
+    async def append(self, chunk: bytes) -> int:
+        """Write a chunk; returns its offset once it is durable. Failures of the store raise, and not `CannotPlan`."""
+
+
+class ChunkReader(Protocol):
+    """Storage of chunks, read by offset."""
+
+    async def read(self, run_id: str, offset: int) -> bytes:
+        """A chunk of the run, as it was written."""
+
+
+class Span(NamedTuple):
+    """Where records of one append came to lie in their lane; others' may lie between them."""
+
+    first: int
+    end: int
+    """One beyond the last."""
+
+
+class Lanes(Protocol):
+    """The partitions that requests are sent through."""
+
+    async def append(self, requests: Mapping[int, Sequence[bytes]]) -> Mapping[int, Span]:
+        """Append to each lane in order; returns when all are durable, raises if one is not."""
+
+    def finished(self, engine: str, lane: int) -> int | None:
+        """Every request of the engine below this offset of the lane is finished; None: not known. Does not block."""
+
+
+class PlanStore(Protocol):
+    """The plans of one partition, as this process writes them."""
+
+    async def write(self, run_id: str, entry: PlanEntry) -> None:
+        """Returns when it is durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What operators have ordered about runs, as known now."""
+
+    paused: Callable[[str], bool] = lambda _: False
+    cancelled: Callable[[str], bool] = lambda _: False

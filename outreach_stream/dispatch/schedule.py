@@ -1,0 +1,64 @@
+"""Turns between the runs of an engine: shares by weight, whatever their size, and no credit for having been idle."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from outreach_stream.dispatch.plans import PlanEntry
+from outreach_stream.domain.events import RunPlanned
+
+
+@dataclass(slots=True, eq=False)
+class ScheduledRun:
+    """A run being expanded, and the next recipient to be requested."""
+
+    plan: RunPlanned
+    entry: PlanEntry
+    served: float = 0.0
+    """Recipients requested since it came, divided by its weight, on the scale of the runs beside it."""
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.plan.run_id
+
+    def advance(self, count: int, chunk_size: int) -> None:
+        """The next `count` recipients of a chunk of `chunk_size` are requested."""
+        chunk, index = self.entry.chunk, self.entry.index + count
+        if index >= chunk_size:
+            chunk, index = chunk + 1, 0
+        self.entry = PlanEntry(self.entry.offset, chunk, index, chunk >= len(self.plan.chunks))
+        self.served += count / self.plan.weight
+
+
+class Schedule:
+    """The unfinished runs of one engine. The one that was served least for its weight is next.
+
+    A new run starts level with the least served: it gets its share at once, and not what others had before it came.
+    """
+
+    def __init__(self) -> None:
+        self._runs: dict[str, ScheduledRun] = {}
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def add(self, run: ScheduledRun) -> None:
+        """Enter a run; one that is there already stays as it is."""
+        if run.run_id not in self._runs:
+            run.served = min((other.served for other in self._runs.values()), default=0.0)
+            self._runs[run.run_id] = run
+
+    def remove(self, run: ScheduledRun) -> None:
+        """It is expanded."""
+        self._runs.pop(run.run_id, None)
+
+    def in_turn(self, waiting: Callable[[ScheduledRun], bool]) -> list[ScheduledRun]:
+        """The runs in the order in which they may be served; those `waiting` keep level and save nothing up."""
+        ready, idle = [], []
+        for run in self._runs.values():
+            (idle if waiting(run) else ready).append(run)
+        ready.sort(key=lambda run: (run.served, run.entry.offset))
+        if ready:
+            for run in idle:
+                run.served = max(run.served, ready[0].served)
+        return ready

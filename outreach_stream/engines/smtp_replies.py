@@ -1,0 +1,171 @@
+"""What a server's reply means for the mail: pure functions of the reply and the moment it came.
+
+Codes are those of RFC 5321 section 4.2, enhanced codes those of RFC 3463 and the IANA registry of RFC 5248.
+"""
+
+import re
+from enum import StrEnum
+from typing import NamedTuple
+
+from outreach_stream.domain.outcomes import (
+    Accepted,
+    EngineStopped,
+    InDoubt,
+    MessageRejected,
+    Outcome,
+    RecipientRejected,
+    Refusal,
+    SenderBlocked,
+    Throttled,
+    Transient,
+)
+
+
+class Phase(StrEnum):
+    """What the server is answering, in the order of a session."""
+
+    CONNECT = "connect"
+    GREETING = "greeting"
+    EHLO = "ehlo"
+    STARTTLS = "starttls"
+    AUTH = "auth"
+    RSET = "rset"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    DOT = "dot"
+    """The final dot: the message has been handed over, only the answer is missing."""
+
+
+_SESSION = frozenset({Phase.CONNECT, Phase.GREETING, Phase.EHLO, Phase.STARTTLS, Phase.AUTH})
+"""No recipient is involved yet: what fails here fails for everybody."""
+
+
+class Reply(NamedTuple):
+    """One reply, its lines joined by newlines."""
+
+    code: int
+    text: str
+
+    @property
+    def enhanced(self) -> str | None:
+        """The enhanced status code, if the text opens with one (RFC 2034)."""
+        found = _ENHANCED.match(self.text)
+        return found[1] if found else None
+
+
+_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?!\d)")
+
+type _Kind = type[Refusal]
+
+_BY_ENHANCED: dict[str, _Kind] = {
+    "1.7": SenderBlocked, "1.8": SenderBlocked,     # the sender's address, not the recipient's
+    "2.3": MessageRejected,                         # longer than this mailbox takes
+    "3.4": MessageRejected,                         # too big for the system
+    "5.3": Transient,                               # too many recipients: we send one, so it is an earlier one
+    "6.7": RecipientRejected,                       # the address needs SMTPUTF8 (RFC 6531)
+    "7.0": SenderBlocked,
+    "7.4": EngineStopped, "7.8": EngineStopped, "7.9": EngineStopped, "7.11": EngineStopped,  # RFC 4954: our login
+    "7.10": EngineStopped,                          # encryption needed (RFC 5248)
+    "7.13": RecipientRejected, "7.17": RecipientRejected, "7.18": RecipientRejected,  # account disabled, new owner
+}
+"""What x.y of a 5.x.y says by itself."""
+
+_BY_SUBJECT: dict[str, _Kind] = {
+    "1": RecipientRejected,     # addressing
+    "2": RecipientRejected,     # mailbox
+    "4": RecipientRejected,     # routing: the recipient's domain cannot be reached
+    "6": MessageRejected,       # content
+    "7": SenderBlocked,         # policy
+}
+"""What the subject (x) of a 5.x.y says when the detail is not known. 3 and 5, system and protocol, say too little."""
+
+_BY_CODE: dict[int, _Kind] = {
+    500: MessageRejected, 502: MessageRejected, 504: MessageRejected, 555: MessageRejected,  # not understood
+    503: Transient,             # out of step: a new connection starts afresh
+}
+
+_LOGIN = frozenset({530, 534, 535, 538})
+"""RFC 4954 section 6: the server wants a login, another one, or encryption first."""
+
+# SES: "Message rejected: Email address is not verified." It says so to everybody until somebody verifies it.
+_UNVERIFIED = re.compile(r"(?:address|domain|sender|identity) (?:is |was )?not verified", re.IGNORECASE)
+
+_BY_PHASE: dict[Phase, _Kind] = {
+    Phase.RSET: Transient,
+    Phase.MAIL: SenderBlocked,
+    Phase.RCPT: RecipientRejected,
+    Phase.DATA: MessageRejected,
+    Phase.DOT: MessageRejected,
+}
+"""Whom a 5xx without a telling code is about: at MAIL the sender, at RCPT the recipient, later the content."""
+
+# Wordings of SES ("Maximum sending rate exceeded", "Daily message quota exceeded"), Gmail ("Daily user sending
+# limit exceeded"), Postfix's anvil ("too many connections"), Outlook and Yahoo. "Too many recipients" and
+# "too many errors" are deliberately not among them: going slower does not help there.
+_RATE = re.compile(
+    r"throttl|rate.?limit|(?:sending|message|connection|submission|unusual)\s+rate"
+    r"|\brate\b.{0,40}\bexceed|exceed.{0,40}\brate\b|slow(?:ing)? down|too (?:fast|quickly)"
+    r"|too many (?:\w+ )?(?:messages|mails|emails|connections|sessions|requests|concurrent)"
+    r"|(?:daily|hourly|sending|per.(?:second|minute|hour|day))\W+(?:\w+\W+){0,3}(?:quota|limit)",
+    re.IGNORECASE,
+)
+_WAIT = re.compile(r"\b(?:in|after|for|wait)\s+(\d{1,6})\s*(s|m|h)(?:ec|in|our|r)?", re.IGNORECASE)
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0}
+_DAILY_WAIT = 900.0
+"""Seconds to leave a daily quota alone: it frees little by little over the day."""
+
+_QUEUE_ID = re.compile(r"queued as <?([\w.+-]{4,100})|\bid[=:]\s?<?([\w.+-]{4,100})|^ok <?([\w.+-]{16,100})>?$",
+                       re.IGNORECASE)
+
+
+def classify(phase: Phase, code: int, enhanced: str | None, text: str) -> Outcome:
+    """What `code` in answer to `phase` means for the mail; total over all numbers.
+
+    A reply with a wrong first digit (a 2xx where 354 was due) is a server out of step: before the final dot
+    nothing was accepted (RFC 5321 section 4.1.1.4), after it nobody knows.
+    """
+    reason = f"{phase}_{code}" + (f"_{enhanced}" if enhanced else "")
+    if phase is Phase.DOT and code // 100 == 2:  # noqa: PLR2004 - RFC 5321 section 4.2.1: the first digit decides
+        return Accepted(queue_id(text, enhanced), text)
+    if code // 100 not in (4, 5):
+        return InDoubt(reason, text) if phase is Phase.DOT else Transient(reason, text)
+    # Section 4.2.1 again: where the two codes contradict each other, the enhanced one is not believed.
+    parts = enhanced.split(".") if enhanced and enhanced[0] == str(code)[0] else ["", "", ""]
+    if _is_about_rate(code, parts[1], text):
+        return Throttled(reason, text, retry_after(text))
+    return _verdict(phase, code, parts, text)(reason, text)
+
+
+def _verdict(phase: Phase, code: int, parts: list[str], text: str) -> _Kind:
+    """Which failure a 4xx or 5xx is that is not about our rate."""
+    if code < 500:  # noqa: PLR2004
+        return Transient
+    if phase in _SESSION:
+        return Transient if code == 503 else EngineStopped  # noqa: PLR2004
+    if code in _LOGIN or _UNVERIFIED.search(text):
+        return EngineStopped
+    if phase is Phase.RCPT and code == 552 and "too many recipients" in text.lower():  # noqa: PLR2004
+        return Transient  # RFC 5321 section 4.5.3.1.10: old servers say 552 and mean 452
+    if phase in (Phase.MAIL, Phase.DOT) and code == 552 and parts[1] != "2":  # noqa: PLR2004
+        return MessageRejected  # RFC 1870 section 6: too large
+    return (_BY_ENHANCED.get(f"{parts[1]}.{parts[2]}") or _BY_SUBJECT.get(parts[1])
+            or _BY_CODE.get(code) or _BY_PHASE[phase])
+
+
+def _is_about_rate(code: int, subject: str, text: str) -> bool:
+    # x.2.x is one mailbox that gets too much from everybody, 5.7.x a block that waiting does not lift.
+    return subject != "2" and not (code >= 500 and subject == "7") and bool(_RATE.search(text))  # noqa: PLR2004
+
+
+def retry_after(text: str) -> float | None:
+    """Seconds that a throttling reply asks to wait; None: it does not say."""
+    if found := _WAIT.search(text):
+        return float(found[1]) * _SECONDS[found[2].lower()]
+    return _DAILY_WAIT if "daily" in text.lower() else None
+
+
+def queue_id(text: str, enhanced: str | None = None) -> str | None:
+    """The name under which the server took the message, for tracing it in the server's log; None: not told."""
+    found = _QUEUE_ID.search(text.removeprefix(enhanced or "").strip())
+    return next(filter(None, found.groups()), None) if found else None

@@ -1,0 +1,169 @@
+"""One message over one connection: MAIL, RCPT, DATA, the message, and the answer to its final dot."""
+
+import re
+from dataclasses import dataclass, replace
+
+from outreach_stream.catalog.models import SmtpTimeouts
+from outreach_stream.domain.outcomes import (
+    Accepted,
+    Failure,
+    MessageRejected,
+    Outcome,
+    RecipientRejected,
+    Refusal,
+    masked,
+)
+from outreach_stream.domain.ports import OutgoingMessage
+from outreach_stream.engines.smtp_errors import failure
+from outreach_stream.engines.smtp_replies import Phase, Reply, classify
+from outreach_stream.engines.smtp_wire import SmtpWire
+
+_CHUNK = 65_536
+"""Bytes written at once: with the last of them goes the final dot."""
+_START_INPUT = 354
+_LAST_WORDS = frozenset({421, 503})
+"""A connection is not used after these: the server closes it (RFC 5321 section 3.8), or is out of step."""
+_BARE_LINE_END = re.compile(rb"\r\n|\r|\n")
+_UNFIT = re.compile(r"[\x00-\x20\x7f<>]")
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What the server offered in its answer to EHLO."""
+
+    pipelining: bool = False
+    """RFC 2920: commands may go together, replies come in order."""
+    eight_bit: bool = False
+    """8BITMIME, RFC 6152."""
+    smtputf8: bool = False
+    """RFC 6531."""
+    max_size: int | None = None
+    """Bytes (SIZE, RFC 1870); None: no limit told."""
+    size: bool = False
+    """The server wants to hear sizes."""
+
+    def refusal(self, message: OutgoingMessage) -> Refusal | None:
+        """Why this server cannot take `message`, known without asking it; None: it can."""
+        if _UNFIT.search(message.recipient) or not message.recipient:
+            return RecipientRejected("malformed_address")
+        if _UNFIT.search(message.sender):
+            return MessageRejected("malformed_sender")
+        if not message.recipient.isascii() and not self.smtputf8:
+            return RecipientRejected("needs_smtputf8")
+        if not message.content.isascii() and not self.eight_bit:
+            return MessageRejected("needs_8bitmime")
+        if self.max_size is not None and len(message.content) > self.max_size:
+            return MessageRejected("too_large", f"{len(message.content)} bytes, the server takes {self.max_size}")
+        return None
+
+    def envelope(self, message: OutgoingMessage) -> tuple[bytes, bytes]:
+        """The MAIL and RCPT commands."""
+        size = f" SIZE={len(message.content)}" if self.size else ""
+        body = " BODY=8BITMIME" if self.eight_bit and not message.content.isascii() else ""
+        utf8 = " SMTPUTF8" if not (message.recipient + message.sender).isascii() else ""
+        return (f"MAIL FROM:<{message.sender}>{size}{body}{utf8}\r\n".encode(),
+                f"RCPT TO:<{message.recipient}>\r\n".encode())
+
+
+def wire_form(content: bytes) -> bytes:
+    """`content` as it goes after 354: CRLF line ends only, dots stuffed (RFC 5321 section 4.5.2), the final dot.
+
+    A line end that is not CRLF would let a message's text pass for SMTP commands with servers that take it for
+    one (CVE-2023-51764), so none is let through.
+    """
+    if not content.count(b"\n") == content.count(b"\r") == content.count(b"\r\n"):
+        content = _BARE_LINE_END.sub(b"\r\n", content)
+    stuffed = (b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:]
+    return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") or not stuffed else b"\r\n.\r\n")
+
+
+class SmtpConnection:
+    """A session past its login. `reusable` tells whether another message may follow."""
+
+    def __init__(self, wire: SmtpWire, abilities: Abilities, timeouts: SmtpTimeouts) -> None:
+        self.wire = wire
+        self.abilities = abilities
+        self.handed_over = False
+        self.messages = 0
+        self.idle_since = 0.0
+        self._timeouts = timeouts
+        self._phase = Phase.MAIL
+        self._in_transaction = False
+        self._needs_reset = False
+        self._closing = False
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the server is in step, ready for another MAIL, and has not said that it closes."""
+        return self.wire.usable and not self._in_transaction and not self._closing
+
+    async def hand_over(self, message: OutgoingMessage) -> Outcome:
+        """See `outreach_stream.domain.ports.Connection`."""
+        self.handed_over = False
+        if refusal := self.abilities.refusal(message):
+            return refusal
+        self._in_transaction = True  # stays so when cancelled: then nothing may follow on this connection
+        self.messages += 1
+        try:
+            outcome = await self._transact(message)
+        except OSError as error:  # all that a wire raises: ConnectionError, TimeoutError
+            return failure(self._phase, error)
+        self._in_transaction = False
+        self._needs_reset = not isinstance(outcome, Accepted)
+        return outcome
+
+    async def _transact(self, message: OutgoingMessage) -> Outcome:
+        mail, rcpt = self.abilities.envelope(message)
+        commands = [(Phase.MAIL, mail), (Phase.RCPT, rcpt), (Phase.DATA, b"DATA\r\n")]
+        if self._needs_reset:
+            # Only after a refusal: a 250 to the dot has cleared everything (RFC 5321 section 4.1.1.4), and some
+            # servers count RSETs as errors.
+            commands.insert(0, (Phase.RSET, b"RSET\r\n"))
+        if self.abilities.pipelining:
+            self.wire.write(b"".join(command for _, command in commands), expect=len(commands))
+        for place, (phase, command) in enumerate(commands, start=1):
+            self._phase = phase
+            if not self.abilities.pipelining:
+                self.wire.write(command, expect=1)
+            reply = await self.wire.reply(self._timeouts.command)
+            if not _expected(phase, reply):
+                outstanding = len(commands) - place if self.abilities.pipelining else 0
+                return await self._refused(phase, reply, outstanding, message)
+        return await self._deliver(message)
+
+    async def _refused(self, phase: Phase, reply: Reply, outstanding: int, message: OutgoingMessage) -> Outcome:
+        """The outcome of a refused command, after the replies to those already sent with it have been read."""
+        outcome = self._classify(phase, reply, message)
+        try:
+            for _ in range(outstanding if not self._closing else 0):
+                if (await self.wire.reply(self._timeouts.command)).code == _START_INPUT:
+                    # RFC 2920 section 3.1 allows 354 here. Hanging up delivers nothing, whatever it thinks it has.
+                    self._closing = True
+        except OSError:
+            self._closing = True
+        return outcome
+
+    async def _deliver(self, message: OutgoingMessage) -> Outcome:
+        data = wire_form(message.content)
+        for start in range(0, len(data), _CHUNK):
+            if start + _CHUNK >= len(data):
+                self._phase, self.handed_over = Phase.DOT, True
+            self.wire.write(data[start: start + _CHUNK], expect=int(self.handed_over))
+            if not self.handed_over:
+                await self.wire.drained(self._timeouts.command)
+        return self._classify(Phase.DOT, await self.wire.reply(self._timeouts.data), message)
+
+    def _classify(self, phase: Phase, reply: Reply, message: OutgoingMessage) -> Outcome:
+        outcome = classify(phase, reply.code, reply.enhanced, reply.text)
+        if isinstance(outcome, Failure):
+            # Some servers say "no such user joe": an address in all but form.
+            local_part = message.recipient.rpartition("@")[0]
+            outcome = replace(outcome, detail=masked(outcome.detail, local_part))
+        out_of_step = reply.code < 400 and not isinstance(outcome, Accepted)  # noqa: PLR2004
+        if out_of_step or reply.code in _LAST_WORDS:
+            self._closing = True
+        return outcome
+
+
+def _expected(phase: Phase, reply: Reply) -> bool:
+    return reply.code == _START_INPUT if phase is Phase.DATA else reply.code // 100 == 2  # noqa: PLR2004

@@ -1,0 +1,7 @@
+"""A mail server for demos, tests and measurements: it receives over real SMTP, and delivers to nobody."""
+
+from outreach_stream.inbox.record import InboxRecord, ReceivedMail
+from outreach_stream.inbox.rules import Behaviour, Rule
+from outreach_stream.inbox.server import Inbox
+
+__all__ = ["Behaviour", "Inbox", "InboxRecord", "ReceivedMail", "Rule"]

@@ -1,0 +1,47 @@
+"""`python -m outreach_stream.inbox`: prints one JSON line with its port, receives until SIGTERM or SIGINT."""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+from outreach_stream.inbox import Inbox, Rule
+from outreach_stream.inbox.rules import Behaviour
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m outreach_stream.inbox", description="A local mail server that receives and keeps mail.",
+        epilog="Recipients choose their fate by how their address begins: "
+               + ", ".join(behaviour for behaviour in Behaviour) + ".")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0: any free one (default)")
+    parser.add_argument("--record", type=Path, help="file that gets a JSON line for each mail")
+    parser.add_argument("--keep", type=Path, help="folder for the last messages, a file each")
+    parser.add_argument("--keep-last", type=int, default=100, metavar="N", help="how many (default: 100)")
+    parser.add_argument("--rule", type=Rule.parse, action="append", default=[], metavar="BEHAVIOUR=PATTERN",
+                        help="for recipients matching a regular expression, before the names; may be repeated")
+    parser.add_argument("--latency-ms", type=float, default=0.0, metavar="MS", help="by which replies are late")
+    parser.add_argument("--max-size", type=int, default=10_000_000, metavar="BYTES")
+    return parser.parse_args(given)
+
+
+async def serve(asked: argparse.Namespace) -> None:
+    """Receive until told to stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    inbox = Inbox(host=asked.host, port=asked.port, record=asked.record, keep=asked.keep,
+                  keep_last=asked.keep_last, rules=tuple(asked.rule), latency=asked.latency_ms / 1_000,
+                  max_size=asked.max_size)
+    async with inbox:
+        sys.stdout.write(json.dumps({"port": inbox.port}) + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(arguments()))

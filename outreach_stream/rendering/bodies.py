@@ -1,0 +1,44 @@
+"""A body in the cheapest safe encoding: 7bit, 8bit where the server takes it, else quoted-printable or base64."""
+
+from binascii import b2a_base64, b2a_qp
+
+_LONGEST_LINE = 998
+"""Octets of a line without its CRLF (RFC 5322 section 2.1.1)."""
+
+_BASE64_LINE = 76
+_DENSE = 6
+"""Quoted-printable triples each octet beyond ASCII: from one octet in six on, base64 is the shorter."""
+
+
+def encode_body(subtype: bytes, body: str, *, eight_bit: bool) -> bytes:
+    """A `text/<subtype>` entity: its headers, an empty line, the body with CRLF line ends and one at its end."""
+    text = body.replace("\r\n", "\n").replace("\r", "\n") if "\r" in body else body
+    if not text.endswith("\n"):
+        text += "\n"
+    data = text.encode("utf-8", "replace")
+    charset = b"us-ascii" if len(data) == len(text) and text.isascii() else b"utf-8"
+    encoding, encoded = _encoded(text, data, eight_bit=eight_bit)
+    return (b'Content-Type: text/%b; charset="%b"\r\nContent-Transfer-Encoding: %b\r\n\r\n%b'
+            % (subtype, charset, encoding, encoded))
+
+
+def _encoded(text: str, data: bytes, *, eight_bit: bool) -> tuple[bytes, bytes]:
+    if (eight_bit or text.isascii()) and _fits(data):
+        return b"7bit" if text.isascii() else b"8bit", data.replace(b"\n", b"\r\n")
+    # The octets a text has beyond its characters are continuation octets of UTF-8.
+    if (len(data) - len(text)) * _DENSE > len(data):
+        return b"base64", _base64(data.replace(b"\n", b"\r\n"))
+    return b"quoted-printable", b2a_qp(data).replace(b"\n", b"\r\n")
+
+
+def _fits(data: bytes) -> bool:
+    """Whether the lines may go as they are: none too long, and no NUL (RFC 2045 section 2.7)."""
+    return b"\0" not in data and (
+        len(data) <= _LONGEST_LINE or max(map(len, data.split(b"\n"))) <= _LONGEST_LINE
+    )
+
+
+def _base64(data: bytes) -> bytes:
+    encoded = b2a_base64(data, newline=False)
+    lines = [encoded[start:start + _BASE64_LINE] for start in range(0, len(encoded), _BASE64_LINE)]
+    return b"\r\n".join([*lines, b""])

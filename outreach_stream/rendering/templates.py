@@ -1,0 +1,121 @@
+"""A template compiled once for its version, checked before the first mail, and rendered for each recipient."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from jinja2.exceptions import TemplateSyntaxError
+
+from outreach_stream.catalog.spec import WorkflowSpec
+from outreach_stream.rendering.failures import RenderError, TemplateErrors
+from outreach_stream.rendering.headers import one_line
+from outreach_stream.rendering.part import Part
+from outreach_stream.rendering.sandbox import MailEnvironment
+
+PROVIDED = frozenset({"email", "name"})
+"""Variables every recipient has; `name` is empty text when it is not known."""
+
+
+_NONE: Mapping[str, Any] = {}
+
+
+class Addressee(Protocol):
+    """Who a mail is rendered for."""
+
+    @property
+    def email(self) -> str:
+        """The address."""
+
+    @property
+    def name(self) -> str | None:
+        """None or empty: not known."""
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """The rest of the recipient's row."""
+
+
+class Rendered(NamedTuple):
+    """The parts of one mail: `subject` is one line, the bodies are as the template made them."""
+
+    subject: str
+    text: str | None = None
+    html: str | None = None
+    unsubscribe: str | None = None
+    """Address for List-Unsubscribe; None: the mail has no such header."""
+
+
+class CompiledTemplate:
+    """The parts of a template, ready to render. Serves one thread; compile one per thread.
+
+    A variable is looked up in the recipient's row, then in the run's parameters: the row, being more particular,
+    wins where both have it. `email` and `name` always are the recipient's.
+    """
+
+    def __init__(self, template_id: str, sources: Mapping[str, str | None]) -> None:
+        """Compile `sources` (subject, text, html, list_unsubscribe); raises `TemplateErrors` with all problems."""
+        self.id = template_id
+        environments = {"html": MailEnvironment(autoescape=True), "list_unsubscribe": MailEnvironment(url=True)}
+        plain = MailEnvironment()
+        self._parts: dict[str, Part] = {}
+        problems: list[tuple[str, str]] = []
+        for name, source in sources.items():
+            if source is None:
+                continue
+            try:
+                part = Part(template_id, name, source, environments.get(name, plain))
+            except TemplateSyntaxError as error:
+                problems.append((name, f"line {error.lineno}: {error.message}"))
+            except Exception as error:  # noqa: BLE001 - what it computes from constants fails while it is compiled
+                problems.append((name, f"cannot be compiled: {type(error).__name__}"))
+            else:
+                problems += [(name, problem) for problem in part.problems]
+                self._parts[name] = part
+        if problems:
+            raise TemplateErrors(template_id, problems)
+        self._globals = plain.globals
+        self._subject = self._parts["subject"]
+        self._text, self._html = self._parts.get("text"), self._parts.get("html")
+        self._unsubscribe = self._parts.get("list_unsubscribe")
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """Every variable that a part reads and does not set itself."""
+        return frozenset().union(*(part.variables for part in self._parts.values()))
+
+    def check(self, columns: Collection[str], parameters: Collection[str]) -> list[str]:
+        """What is missing, a sentence per variable naming the parts that read it; empty: all is there."""
+        known = {*columns, *parameters, *PROVIDED}
+        return [
+            f"variable {variable!r} (in {', '.join(self._readers(variable))} of template {self.id}) is neither "
+            f"a column of the query nor a parameter; there are: {', '.join(sorted(known))}"
+            for variable in sorted(self.variables - known)
+        ]
+
+    def render(self, recipient: Addressee, parameters: Mapping[str, Any] = _NONE) -> Rendered:
+        """The recipient's mail; raises `RenderError` naming part, line and variable, and nothing of the recipient.
+
+        `parameters` may be left out where the recipient's variables hold them already.
+        """
+        values = {**self._globals, **parameters, **recipient.variables,
+                  "email": recipient.email, "name": recipient.name or ""}
+        subject = one_line(self._subject.render(values))
+        if not subject:
+            raise RenderError("subject", "is empty", template=self.id)
+        return Rendered(
+            subject,
+            self._text.render(values) if self._text else None,
+            self._html.render(values) if self._html else None,
+            self._unsubscribe.render(values).strip() if self._unsubscribe else None,
+        )
+
+    def _readers(self, variable: str) -> list[str]:
+        return [name for name, part in self._parts.items() if variable in part.variables]
+
+
+def compile_spec(spec: WorkflowSpec) -> CompiledTemplate:
+    """The template of a frozen workflow, its List-Unsubscribe address included; raises `TemplateErrors`."""
+    template = spec.template
+    return CompiledTemplate(template.id, {
+        "subject": template.subject, "text": template.text, "html": template.html,
+        "list_unsubscribe": spec.workflow.list_unsubscribe,
+    })

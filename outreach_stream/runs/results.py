@@ -1,0 +1,52 @@
+"""What is read of a `send.result` on the hot path: the cheapest reading that still refuses what is wrong."""
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from outreach_stream.domain.identity import CHUNK_SIZE
+from outreach_stream.domain.marks import STATUS_OF, Mark
+
+MARK_OF = {status.value: mark for mark, status in STATUS_OF.items()}
+"""The mark that a result's status sets."""
+
+
+class Result(NamedTuple):
+    """One recipient's end, as far as counting needs it."""
+
+    run_id: str
+    chunk: int
+    index: int
+    mark: Mark
+    possible_duplicate: bool
+    offset: int
+    """Its place in the partition."""
+
+
+class MalformedResultError(ValueError):
+    """The bytes are no `SendResult`; the message says why, without repeating an address."""
+
+
+def read_result(value: bytes | None, offset: int) -> Result:
+    """The result in `value`; raises `MalformedResultError`."""
+    try:
+        body = orjson.loads(value or b"")
+        result = Result(body["run_id"], body["chunk"], body["index"], MARK_OF[body["status"]],
+                        body.get("possible_duplicate") is True, offset)
+    except orjson.JSONDecodeError:
+        raise MalformedResultError("not JSON") from None
+    except KeyError as error:
+        raise MalformedResultError(f"no or unknown {error}") from None
+    except (TypeError, AttributeError):
+        raise MalformedResultError("not an object of the right fields") from None
+    _check(result, body)
+    return result
+
+
+def _check(result: Result, body: dict[str, Any]) -> None:
+    if type(result.run_id) is not str or type(body.get("email")) is not str:
+        raise MalformedResultError("run_id and email must be text")
+    if type(result.chunk) is not int or result.chunk < 0:
+        raise MalformedResultError("chunk must be a whole number, 0 or more")
+    if type(result.index) is not int or not 0 <= result.index < CHUNK_SIZE:
+        raise MalformedResultError(f"index must be a whole number below {CHUNK_SIZE}")

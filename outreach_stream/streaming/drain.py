@@ -1,0 +1,87 @@
+"""The drain: before partitions leave, claimed work may end, the rest is given back, what is finished commits."""
+
+import asyncio
+import gc
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from outreach_stream.streaming.consumer import BatchConsumer
+
+log = structlog.get_logger()
+
+POLL = 0.01
+"""Seconds between two looks at the work that is left."""
+
+RELEASE_RESERVE, COMMIT_RESERVE = 5.0, 3.0
+"""Seconds before a stop's deadline by which the claimed work, and the hooks before the commit, must have ended."""
+
+CLOSE_RESERVE = 2.0
+"""Seconds that leaving the group and closing the connections keep for themselves."""
+
+
+class Drain:
+    """One drain per rebalance or stop, however often it is asked for."""
+
+    def __init__(self, consumer: "BatchConsumer") -> None:
+        self._consumer, self._app = consumer, consumer.app
+        self._give_up_at = 0.0
+        self._over = False
+
+    def begin(self) -> None:
+        """No claim succeeds from here on. Tells `on_drain` once. Call in the main loop."""
+        gate = self._consumer.gate
+        if gate.draining:
+            return
+        gate.draining, self._over = True, False
+        self._give_up_at = monotonic() + self._app.limits.drain
+        for hook in self._app.on_drain:
+            hook()
+
+    def end(self) -> None:
+        """A new assignment has come: claims succeed again."""
+        self._consumer.gate.draining = False
+
+    async def run(self) -> None:
+        """Returns when claimed work has ended and is committed, or when the time for it is over. Never raises."""
+        self.begin()
+        if self._over:
+            return
+        self._over = True
+        if self._consumer.unacked:
+            gc.collect()                        # messages in cleared queues: given back
+        await self._wait_for_claimed()
+        await self._call_before_release()
+        await self._commit()
+
+    def _in_work(self) -> int:
+        self._consumer._clean_unacked_messages()    # ordinary topics
+        return len(self._consumer.unacked) + sum(ledger.claimed() for ledger in self._consumer.ledgers.values())
+
+    async def _wait_for_claimed(self) -> None:
+        started = monotonic()
+        while busy := self._in_work():
+            # Asked each time: a stop that comes during a rebalance has less time.
+            if not self._app.stop_clock.left(self._give_up_at - monotonic(), reserve=RELEASE_RESERVE):
+                log.error("drain_gave_up", records=busy, seconds=round(monotonic() - started, 1))
+                return
+            await asyncio.sleep(POLL)
+
+    async def _call_before_release(self) -> None:
+        try:
+            async with asyncio.timeout(self._app.stop_clock.left(self._app.limits.commit, reserve=COMMIT_RESERVE)):
+                for hook in self._app.before_release:
+                    await hook()
+        except Exception:  # the commit must come all the same: what is finished must not be delivered again
+            log.exception("before_release_failed")
+
+    async def _commit(self) -> None:
+        try:
+            async with asyncio.timeout(self._app.stop_clock.left(self._app.limits.commit, reserve=CLOSE_RESERVE)):
+                while await self._consumer.maybe_wait_for_commit_to_finish():
+                    pass
+                await self._consumer.force_commit(start_new_transaction=False)
+        except TimeoutError:
+            log.warning("drain_commit_timed_out")

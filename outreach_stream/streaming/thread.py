@@ -1,0 +1,75 @@
+"""Faust's consumer thread, made to keep the lease and to give commits and the stop a limit."""
+
+import asyncio
+from collections.abc import Mapping
+from time import monotonic
+from typing import TYPE_CHECKING, Any, override
+
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+if TYPE_CHECKING:
+    from outreach_stream.streaming.app import StreamApp
+
+LEASE_SHARE = 0.8
+"""Part of the session timeout for which an accepted heartbeat is trusted."""
+
+STOP_RESERVE = 1.0
+"""Seconds before a stop's deadline by which the group must have been left."""
+
+
+class LeasedThread(driver.AIOKafkaConsumerThread):
+    """The thread in which aiokafka's consumer fetches, beats and commits."""
+
+    app: "StreamApp"
+
+    @override
+    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
+        # stock: no setting for the first two; without tables it takes an assignor that does not co-locate topics
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = int(self.app.limits.fetch_wait * 1000)
+        consumer._isolation_level = "read_committed" if self.app.read_committed else "read_uncommitted"
+        consumer._partition_assignment_strategy = [self.app.assignor]
+        return consumer
+
+    @override
+    async def on_start(self) -> None:           # stock: nobody is told whether heartbeats are accepted
+        await super().on_start()
+        lease, coordinator = self.app.lease, self._ensure_consumer()._coordinator
+        lease.seconds, send = LEASE_SHARE * self.app.conf.broker_session_timeout, coordinator._send_req
+
+        async def send_and_note(request: Any) -> Any:
+            asked_at = monotonic()
+            response = await send(request)
+            if type(request).__name__.startswith(("HeartbeatRequest", "SyncGroupRequest")):
+                lease.heard(asked_at, response.error_code)
+            return response
+
+        coordinator._send_req = send_and_note
+
+    @override
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        # stock: waits without limit, notes the commit before it is made, and a failure crashes the worker
+        assigned = self.assignment()
+        wanted = {driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(offset, "")
+                  for tp, offset in offsets.items() if tp in assigned}
+        try:
+            await asyncio.wait_for(self._ensure_consumer().commit(wanted), self.app.limits.commit)
+        except (KafkaError, TimeoutError) as exc:
+            self.log.warning("Commit failed, the next one covers it: %r", exc)
+            return False
+        self.tp_last_committed_at.update(dict.fromkeys(wanted, monotonic()))
+        return True
+
+    @override
+    async def on_thread_stop(self) -> None:     # stock: leaves the group and closes without limit; passed over here
+        await super(driver.AIOKafkaConsumerThread, self).on_thread_stop()   # ends the queue of calls
+        if self._consumer is None:
+            return
+        try:
+            left = self.app.stop_clock.left(self.app.limits.commit, reserve=STOP_RESERVE)
+            await asyncio.wait_for(self._consumer.stop(), left)
+        except (KafkaError, TimeoutError) as exc:
+            self.log.warning("The group was not left in order, its session will time out: %r", exc)

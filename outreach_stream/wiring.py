@@ -1,0 +1,96 @@
+"""Who is plugged into what: the only place that knows the concrete parts of each role."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from outreach_stream import topics
+from outreach_stream.agents import send
+from outreach_stream.catalog.folder import FolderCatalog
+from outreach_stream.delivery.desk import Desk
+from outreach_stream.delivery.floor import Floor
+from outreach_stream.domain.clock import wall_clock
+from outreach_stream.domain.lanes import lanes_for
+from outreach_stream.engines.missing import MissingEngine
+from outreach_stream.engines.registry import build
+from outreach_stream.rendering.composer import Composers
+from outreach_stream.settings import Settings
+from outreach_stream.streaming.app import StreamApp
+from outreach_stream.streaming.instance import hold
+from outreach_stream.streaming.limits import Limits
+from outreach_stream.streaming.tables import MergedTable
+from outreach_stream.streaming.views import View
+from outreach_stream.streaming.worker import run
+
+log = structlog.get_logger()
+
+SENT_KEPT = topics.LONGEST_RUN + 14 * topics.DAY
+"""Seconds the record of what was sent is kept: longer than anything that can be delivered again."""
+SPEC_PATIENCE = 30.0
+"""Seconds between two complaints about a spec that has not come."""
+
+
+def new_app(role: str, settings: Settings, data_dir: Path) -> StreamApp:
+    """The role's Faust app, its state folder locked for this process."""
+    assert settings.kafka_bootstrap, "the bootstrap servers are chosen before a role is wired"
+    app_id = f"outreach-{role}"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    return StreamApp(app_id, bootstrap=settings.kafka_bootstrap, data_dir=data_dir,
+                     session_timeout=settings.session_timeout, instance_id=hold(data_dir, app_id),
+                     limits=Limits(drain=settings.drain_timeout), topic_replication_factor=settings.replication)
+
+
+def viewed(app: StreamApp, settings: Settings, topic: topics.Topic) -> View:
+    """A view that `app` starts, and that has caught up before anything of an assignment is delivered."""
+    assert settings.kafka_bootstrap
+    view = View(settings.kafka_bootstrap, topic.name, spawn=app.spawn)
+    started: list[bool] = []
+
+    async def ready(_: object) -> None:
+        if not started:
+            await view.start()
+            started.append(True)
+        await view.catch_up()
+
+    app.on_assigned.append(ready)
+    return view
+
+
+async def spec_bytes(specs: View, digest: str) -> bytes:
+    """A spec by its digest; one that is not in view yet is waited for, since it was published before its digest."""
+    while True:
+        try:
+            return await specs.wait_for(digest.encode(), SPEC_PATIENCE)
+        except TimeoutError:
+            log.warning("spec_not_in_view", digest=digest)
+
+
+def sender(settings: Settings, data_dir: Path) -> StreamApp:
+    """Requests in, mails out, results published."""
+    app, layout = new_app("sender", settings, data_dir), settings.layout()
+    catalog = FolderCatalog(settings.catalog)
+    composers = Composers(partial(spec_bytes, viewed(app, settings, topics.WORKFLOW_SPEC)))
+
+    def desk(engine_id: str) -> Desk:
+        config = catalog.current().engines.get(engine_id)
+        if config is None:
+            return Desk.of(engine_id, MissingEngine(engine_id), rate=None, burst=None, concurrency=1, lanes=[0])
+        return Desk.of(engine_id, build(config), rate=config.rate, burst=config.effective_burst,
+                       concurrency=config.concurrency, lanes=lanes_for(config, layout.lanes))
+
+    send.register(app, Floor(
+        table=MergedTable(app, "sent", layout.lanes, ttl_seconds=SENT_KEPT),
+        publish=send.publisher(app, layout.runs), composers=composers.get, desk=desk,
+        held=lambda topic: topic == topics.SEND_REQUESTED_EXPRESS.name, spawn=app.spawn, clock=wall_clock))
+    return app
+
+
+ROLES: dict[str, Callable[[Settings, Path], StreamApp]] = {"sender": sender}
+"""The roles of `outreach worker`, in flow order."""
+
+
+def run_role(role: str, settings: Settings, data_dir: Path | None = None) -> int:
+    """Run one role in this process until SIGTERM or SIGINT; returns the exit code."""
+    return run(ROLES[role](settings, data_dir or settings.state_dir / role))

@@ -1,0 +1,131 @@
+"""Replies and what they mean; the texts are providers' own, with the addresses made up."""
+
+import pytest
+
+from outreach_stream.domain.outcomes import (
+    Accepted,
+    EngineStopped,
+    Failure,
+    InDoubt,
+    MessageRejected,
+    RecipientRejected,
+    SenderBlocked,
+    Throttled,
+    Transient,
+)
+from outreach_stream.engines.smtp_replies import Phase, Reply, classify, queue_id, retry_after
+
+SESSION = [Phase.CONNECT, Phase.GREETING, Phase.EHLO, Phase.STARTTLS, Phase.AUTH]
+FINAL = (RecipientRejected, MessageRejected, SenderBlocked)
+
+
+def meaning(phase: Phase, code: int, text: str):
+    return classify(phase, code, Reply(code, text).enhanced, text)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_every_code_means_something_at_every_phase(phase):
+    """No code is left out: a 4xx never ends a recipient, a 5xx is never accepted, none is in doubt."""
+    for code in range(400, 500):
+        assert type(classify(phase, code, None, "")) is Transient
+    for code in range(500, 600):
+        outcome = classify(phase, code, None, "")
+        assert isinstance(outcome, Failure)
+        assert not isinstance(outcome, InDoubt | Throttled)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_every_enhanced_code_means_something_at_every_phase(phase):
+    """The table of enhanced codes has no holes either, whatever a server makes up."""
+    for subject in range(12):
+        for detail in range(40):
+            assert isinstance(classify(phase, 550, f"5.{subject}.{detail}", ""), Failure)
+            assert type(classify(phase, 450, f"4.{subject}.{detail}", "")) is Transient
+
+
+@pytest.mark.parametrize("phase", SESSION)
+def test_a_refused_session_never_ends_a_recipient(phase):
+    """Before MAIL nobody in particular is refused: recipients wait, the engine stops."""
+    for code in range(500, 600):
+        assert classify(phase, code, "5.7.1", "blocked").final_status is None
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("code", [-1, 0, 99, 100, 220, 250, 251, 334, 354, 399, 600, 999])
+def test_a_reply_out_of_step_is_in_doubt_only_after_the_dot(phase, code):
+    """A code that nobody waits for accepts nothing before the final dot; after it, it proves nothing."""
+    outcome = classify(phase, code, None, "what?")
+    if phase is Phase.DOT:
+        assert type(outcome) is (Accepted if code in (220, 250, 251) else InDoubt)
+    else:
+        assert type(outcome) is Transient
+
+
+REAL = [
+    (Phase.GREETING, 421, "4.7.0 [192.0.2.1] Our system has detected an unusual rate of unsolicited mail", Throttled),
+    (Phase.GREETING, 554, "5.7.1 Service unavailable; Client host blocked", EngineStopped),
+    (Phase.GREETING, 421, "too many concurrent SMTP connections; please try again later.", Throttled),
+    (Phase.AUTH, 454, "4.7.0 Temporary authentication failure", Transient),
+    (Phase.AUTH, 535, "Authentication Credentials Invalid", EngineStopped),
+    (Phase.AUTH, 535, "5.7.8 Username and Password not accepted", EngineStopped),
+    (Phase.STARTTLS, 454, "4.7.0 TLS not available due to local problem", Transient),
+    (Phase.MAIL, 530, "5.7.0 Must issue a STARTTLS command first", EngineStopped),
+    (Phase.MAIL, 530, "Authentication required", EngineStopped),
+    (Phase.MAIL, 552, "5.3.4 Message size exceeds fixed limit", MessageRejected),
+    (Phase.MAIL, 553, "5.7.1 Sender address rejected: not owned by user", SenderBlocked),
+    (Phase.MAIL, 503, "5.5.1 Error: nested MAIL command", Transient),
+    (Phase.RCPT, 450, "4.2.1 The user you are trying to contact is receiving mail at a rate that exceeds", Transient),
+    (Phase.RCPT, 451, "4.7.1 Greylisting in action, please come back in 300 seconds", Transient),
+    (Phase.RCPT, 452, "4.5.3 Error: too many recipients", Transient),
+    (Phase.RCPT, 552, "too many recipients", Transient),
+    (Phase.RCPT, 552, "5.2.2 The email account that you tried to reach is over quota", RecipientRejected),
+    (Phase.RCPT, 550, "5.1.1 The email account that you tried to reach does not exist.", RecipientRejected),
+    (Phase.RCPT, 550, "No such user here", RecipientRejected),
+    (Phase.RCPT, 556, "5.1.10 Recipient address has null MX", RecipientRejected),
+    (Phase.RCPT, 554, "5.7.1 Relay access denied", SenderBlocked),
+    (Phase.RCPT, 550, "5.7.17 Mailbox owner has changed", RecipientRejected),
+    (Phase.RCPT, 421, "4.7.0 Error: too many errors", Transient),
+    (Phase.RCPT, 450, "4.7.1 Error: too much mail, rate limit exceeded", Throttled),
+    (Phase.DATA, 554, "5.5.1 Error: no valid recipients", MessageRejected),
+    (Phase.DOT, 454, "Throttling failure: Maximum sending rate exceeded.", Throttled),
+    (Phase.DOT, 454, "Throttling failure: Daily message quota exceeded.", Throttled),
+    (Phase.DOT, 550, "5.4.5 Daily user sending limit exceeded.", Throttled),
+    (Phase.DOT, 452, "4.3.1 Insufficient system storage", Transient),
+    (Phase.DOT, 552, "5.2.2 Mailbox full", RecipientRejected),
+    (Phase.DOT, 552, "5.7.0 This message was blocked because its content presents a potential security issue",
+     MessageRejected),
+    (Phase.DOT, 554, "5.6.0 Message contains invalid header", MessageRejected),
+    (Phase.DOT, 554, "Message rejected: Email address is not verified.", EngineStopped),
+    (Phase.DOT, 550, "5.7.1 [192.0.2.1] Our system has detected that this message is likely spam", SenderBlocked),
+    (Phase.DOT, 421, "4.3.2 Service shutting down", Transient),
+]
+
+
+@pytest.mark.parametrize(("phase", "code", "text", "expected"), REAL)
+def test_what_providers_say(phase, code, text, expected):
+    """A provider's own words lead to the right next step."""
+    assert type(meaning(phase, code, text)) is expected
+
+
+def test_the_basic_code_wins_over_a_contradicting_enhanced_one():
+    """`450 5.1.1` is a passing failure: RFC 5321 lets the first digit decide."""
+    assert type(meaning(Phase.RCPT, 450, "5.1.1 user unknown")) is Transient
+    assert type(meaning(Phase.DOT, 550, "4.7.1 no")) is MessageRejected
+
+
+@pytest.mark.parametrize(("text", "seconds"), [
+    ("try again in 7 seconds", 7.0), ("wait 2 minutes", 120.0), ("retry after 30s", 30.0),
+    ("come back in 1 hour", 3600.0), ("Daily message quota exceeded", 900.0), ("slow down", None),
+])
+def test_the_wait_is_read_from_the_text(text, seconds):
+    """Seconds, minutes and hours are understood; silence is None."""
+    assert retry_after(text) == seconds
+
+
+@pytest.mark.parametrize(("text", "name"), [
+    ("2.0.0 Ok: queued as 4XYZ12abc", "4XYZ12abc"), ("OK id=1pXyZ-0001AB-CD", "1pXyZ-0001AB-CD"),
+    ("Ok 0102018d9f7c-1234-abcd-000000", "0102018d9f7c-1234-abcd-000000"), ("2.0.0 Ok", None), ("", None),
+])
+def test_the_queue_id_is_found(text, name):
+    """Postfix, Exim and SES each name the message in their own way."""
+    assert queue_id(text, Reply(250, text).enhanced) == name
