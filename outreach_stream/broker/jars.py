@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from outreach_stream.broker.errors import NoBrokerError
+from outreach_stream.broker.trust import machine_trust
 
 DOWNLOAD_TIMEOUT = 60
 """Seconds a connection to the jars' repository may stay silent."""
@@ -100,7 +101,8 @@ def _fetch(cache_dir: Path, jar: Jar) -> None:
 
         path.unlink(missing_ok=True)
         maven = MavenContext(repo_cache=maven_folder(cache_dir), timeout=DOWNLOAD_TIMEOUT)
-        maven.create_dependency(jar.coordinate).artifact.resolve()
+        with machine_trust():
+            maven.create_dependency(jar.coordinate).artifact.resolve()
     except Exception as error:  # jgo lets through what requests, the file system and its own asserts raise
         raise NoBrokerError(f"{jar.coordinate} of the embedded one could not be downloaded ({error}).") from error
     if not jar.intact(cache_dir):

@@ -1,0 +1,51 @@
+"""The command line: `outreach COMMAND`. One file per command; this one is their table of contents."""
+
+import sys
+
+from outreach_stream.cli.exits import CommandError, Exit
+from outreach_stream.cli.lazy import Lazy, lazy_app
+
+_START, _RUNS, _SERVICES, _SETUP = "Start here", "Runs", "Services", "Set up and check"
+
+COMMANDS = {
+    "demo": Lazy(_START, "Show the whole flow on this machine, with a broker, a database and an inbox of its own.",
+                 "demo:demo"),
+    "trigger": Lazy(_RUNS, "Start a run of a workflow, once for each slot or key.", "trigger:trigger"),
+    "watch": Lazy(_RUNS, "Follow a run until it has ended and its log is written.", "watch:watch"),
+    "worker": Lazy(_SERVICES, "Work in one or more roles, until Ctrl-C or SIGTERM.", "worker:worker"),
+    "gateway": Lazy(_SERVICES, "Serve the HTTP API: trigger runs and look at them.", "gateway:gateway"),
+    "broker": Lazy(_SERVICES, "Run a real Kafka of one node in the foreground, until Ctrl-C.", "broker:broker"),
+    "topics": Lazy(_SETUP, "Create, check and list the topics.", "topics:app"),
+    "catalog": Lazy(_SETUP, "Check the catalog of workflows, templates and engines.", "catalog:app"),
+}
+"""Every command, in the order of the help."""
+
+app = lazy_app(COMMANDS, help="E-mail outreach as a stream: no recipient lost, no silent duplicate, never above the "
+                              "limit.\n\nSettings are read from the environment (OUTREACH_…, see README). Exit codes: "
+                              "0 done, 1 failed, 2 wrong usage or setting, 3 no broker.")
+
+
+def main() -> None:
+    """The console script. Never raises for what a person can mend: says it, and exits with its code."""
+    try:
+        app()
+    except Exception as error:  # noqa: BLE001 - what it does not know it raises again
+        message, code = _explained(error)
+        print(message, file=sys.stderr)
+        sys.exit(code)
+
+
+def _explained(error: Exception) -> tuple[str, Exit]:
+    """What to say of `error`, and the exit code; raises it again if it is none of a person's business."""
+    from pydantic import ValidationError  # noqa: PLC0415 - `outreach --help` needs neither of these
+
+    from outreach_stream.broker.errors import BrokerError  # noqa: PLC0415
+
+    if isinstance(error, CommandError):
+        return str(error), error.code
+    if isinstance(error, BrokerError):
+        return str(error), Exit.BROKER_AWAY
+    if isinstance(error, ValidationError) and error.title == "Settings":
+        wrong = [f"  OUTREACH_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
+        return "\n".join(["The environment has settings that cannot be used:", *wrong]), Exit.USAGE
+    raise error

@@ -9,7 +9,7 @@ import structlog
 
 from outreach_stream.dispatch.pacing import LARGEST_SLICE, OPEN_WINDOW, Backlog, Pace
 from outreach_stream.dispatch.plans import PlanEntry
-from outreach_stream.dispatch.ports import ChunkReader, Lanes, Orders, PlanStore
+from outreach_stream.dispatch.ports import NO_ORDERS, ChunkReader, Lanes, Orders, PlanStore
 from outreach_stream.dispatch.requests import Snapshot, lanes_from, read_chunk, requests_of
 from outreach_stream.dispatch.schedule import Schedule, ScheduledRun
 from outreach_stream.domain.clock import Clock
@@ -37,7 +37,7 @@ class World:
     ahead: float
     """Seconds of its rate that an engine's lanes are kept ahead."""
     clock: Clock
-    orders: Orders = Orders()
+    orders: Orders = NO_ORDERS
     may_act: Callable[[], bool] = lambda: True
     """False while the partition may have another owner."""
 
@@ -90,8 +90,12 @@ class Expander:
         now = self._world.clock()
         for run in self._schedule.in_turn(lambda run: self._waits(run, now)):
             while not run.entry.finished and (room := self._room(run, now)):
-                if taken := await self._expand(run, room, now):
+                taken = await self._expand(run, room, now)
+                await self._note(run)
+                if taken:
                     return taken
+            if run.entry.finished:  # but noting that has failed
+                await self._note(run)
         return 0
 
     def _waits(self, run: ScheduledRun, now: float) -> bool:
@@ -122,11 +126,13 @@ class Expander:
                 self._backlog.put(lane, span, len(requests[lane]), inherited=window,
                                   inherited_until=now + self._world.ahead, now=now)
         run.advance(stop - start, len(snapshot.rows))
+        return stop - start
+
+    async def _note(self, run: ScheduledRun) -> None:
         await self._world.plans.write(run.run_id, run.entry)
         if run.entry.finished:
             self._schedule.remove(run)
             _log.info("run_expanded", run_id=run.run_id, engine=self._engine)
-        return stop - start
 
     async def _snapshot(self, plan: RunPlanned, number: int) -> Snapshot:
         key = (plan.run_id, number)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from outreach_stream.dispatch.ports import CannotPlan, Materials
+from outreach_stream.dispatch.ports import CannotPlan, LeftOut, Materials, Person
 from outreach_stream.domain.clock import Clock
 from outreach_stream.domain.events import InlineRecipient, RunPlanReported, RunRequested, SendRequested
 from outreach_stream.domain.identity import lane_of
@@ -19,11 +19,7 @@ async def plan_express(
     """
     recipients = run.recipients or []
     try:
-        material = await materials.gather(run)
-        columns = sorted({name for recipient in recipients for name in recipient.variables})
-        if missing := material.missing(columns):
-            raise CannotPlan("; ".join(missing))
-        decided = await material.decide(recipients)
+        decided = await _decide(run, recipients, materials)
     except CannotPlan as error:
         return RunPlanReported(run_id=run.run_id, total=0, error=str(error), at=clock()), {}
     requests: defaultdict[int, list[bytes]] = defaultdict(list)
@@ -31,6 +27,16 @@ async def plan_express(
         skip = decision[1] if len(decision) == 2 else None  # noqa: PLR2004 - left out: an address and a reason
         requests[lane_of(run.run_id, 0, index, run.lanes)].append(_request(run, given, index, decision[0], skip))
     return RunPlanReported(run_id=run.run_id, total=len(recipients), at=clock()), requests
+
+
+async def _decide(
+    run: RunRequested, recipients: Sequence[InlineRecipient], materials: Materials,
+) -> list[Person | LeftOut]:
+    material = await materials.gather(run)
+    columns = sorted({name for recipient in recipients for name in recipient.variables})
+    if missing := material.missing(columns):
+        raise CannotPlan("; ".join(missing))
+    return await material.decide(recipients)
 
 
 def _request(run: RunRequested, given: InlineRecipient, index: int, email: str, skip: str | None) -> bytes:

@@ -1,7 +1,7 @@
 """Planning a run: its recipients frozen in chunks, its templates tried out, and then one plan that names both."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -15,6 +15,10 @@ from outreach_stream.domain.ports import Unrenderable
 
 TRIED_OUT = 100
 """Recipients whose mail is rendered before the run is said to be planned."""
+RETRY_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds between attempts where waiting may help: a database that starts again."""
+LARGEST_PARAMETERS = 128 * 1024
+"""Bytes of a run's parameters as JSON: every request repeats them beside a row, and is one record."""
 _BREATH = 20
 """Mails rendered between two chances for others in the loop."""
 
@@ -36,21 +40,38 @@ class Planner:
     rate_of: Callable[[str], float | None]
     """Mails a second of an engine, None: unlimited; raises `LookupError` for one that does not exist."""
     clock: Clock
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def plan(self, run: RunRequested) -> RunPlanned:
         """The plan, all its chunks durable; or, with `error`, why there is none.
 
         Raises only what the storage of chunks raises: then planning again may help, and does no harm.
         """
-        plan_id = uuid4().hex
+        for pause in RETRY_PAUSES:
+            try:
+                return await self._attempt(run)
+            except CannotPlan as error:
+                if not error.retriable:
+                    return self.refused(run, str(error))
+            await self.sleep(pause)
         try:
-            self._check_deadline(run)
-            rate = self._rate(run.engine)
-            material = await self.materials.gather(run)
-            async with material.people() as people:
-                written = await self._write(run, plan_id, material, people)
+            return await self._attempt(run)
         except CannotPlan as error:
-            return self._planned(run, plan_id, _Written(0, 0, []), error=str(error))
+            return self.refused(run, str(error))
+
+    def refused(self, run: RunRequested, error: str) -> RunPlanned:
+        """A plan that says that there is none."""
+        return self._planned(run, uuid4().hex, _Written(0, 0, []), error=error)
+
+    async def _attempt(self, run: RunRequested) -> RunPlanned:
+        plan_id = uuid4().hex
+        self._check_deadline(run)
+        if (size := len(orjson.dumps(run.parameters))) > LARGEST_PARAMETERS:
+            raise CannotPlan(f"its parameters have {size:,} bytes, more than {LARGEST_PARAMETERS:,}")
+        rate = self._rate(run.engine)
+        material = await self.materials.gather(run)
+        async with material.people() as people:
+            written = await self._write(run, plan_id, material, people)
         return self._planned(run, plan_id, written, warning=_warning(written.total, rate, run.deadline - self.clock()))
 
     def _check_deadline(self, run: RunRequested) -> None:
@@ -71,8 +92,7 @@ class Planner:
             self._check_deadline(run)
             if chunker.total < TRIED_OUT:
                 await try_out(run, material, page, TRIED_OUT - chunker.total, self.clock())
-            for full in _cut(chunker, page):
-                offsets.append(await store.append(full))
+            offsets += [await store.append(full) for full in _cut(chunker, page)]
             await asyncio.sleep(0)
         if rest := chunker.close():
             offsets.append(await store.append(rest))

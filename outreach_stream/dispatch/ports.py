@@ -11,7 +11,12 @@ from outreach_stream.domain.ports import Composer
 
 
 class CannotPlan(Exception):  # noqa: N818 - named as it is said
-    """The run cannot be planned, for a reason that its owner has to read; planning again would not help."""
+    """The run cannot be planned, for a reason that its owner has to read."""
+
+    def __init__(self, reason: str, *, retriable: bool = False) -> None:
+        super().__init__(reason)
+        self.retriable = retriable
+        """Whether the same may succeed soon, with nothing changed by anybody."""
 
 
 type Person = tuple[str, str, Mapping[str, Any]]
@@ -26,7 +31,6 @@ class People:
 
     columns: Sequence[str]
     pages: AsyncIterator[Sequence[Person | LeftOut]]
-    """May raise `CannotPlan`."""
 
 
 class Material(Protocol):
@@ -40,7 +44,7 @@ class Material(Protocol):
         """A sentence for each variable that neither the columns nor the run's parameters bring."""
 
     def people(self) -> AbstractAsyncContextManager[People]:
-        """Begin to read the recipients, once; entering may raise `CannotPlan`."""
+        """Read the recipients, once; what goes wrong meanwhile leaves the context as `CannotPlan`."""
 
     async def decide(self, recipients: Sequence[InlineRecipient]) -> list[Person | LeftOut]:
         """Who of an express run's recipients gets the mail, place by place; raises `CannotPlan`."""
@@ -98,3 +102,6 @@ class Orders:
 
     paused: Callable[[str], bool] = lambda _: False
     cancelled: Callable[[str], bool] = lambda _: False
+
+
+NO_ORDERS = Orders()

@@ -54,7 +54,8 @@ class Schedule:
 
     def in_turn(self, waiting: Callable[[ScheduledRun], bool]) -> list[ScheduledRun]:
         """The runs in the order in which they may be served; those `waiting` keep level and save nothing up."""
-        ready, idle = [], []
+        ready: list[ScheduledRun] = []
+        idle: list[ScheduledRun] = []
         for run in self._runs.values():
             (idle if waiting(run) else ready).append(run)
         ready.sort(key=lambda run: (run.served, run.entry.offset))

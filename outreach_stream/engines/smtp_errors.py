@@ -71,6 +71,9 @@ TRANSLATIONS: dict[type[BaseException], Callable[[Phase, Any], Outcome]] = {
     ssl.SSLError: _lost("tls_failed"),
     UnresolvedReference: _stopped("missing_secret"),
     MisconfiguredEngine: _stopped("misconfigured"),
+    # Both come from values that aiosmtplib refuses before it sends them; a codec's words may quote a password.
+    ValueError: _stopped("misconfigured"),
+    UnicodeError: lambda phase, _: EngineStopped(f"{phase}_misconfigured", "a host, user name or password is unfit"),
     # All of aiosmtplib's; a test notices when it grows another.
     aiosmtplib.SMTPException: _lost("protocol_error"),
     aiosmtplib.SMTPServerDisconnected: _lost("connection_lost"),

@@ -24,7 +24,7 @@ _START_INPUT = 354
 _LAST_WORDS = frozenset({421, 503})
 """A connection is not used after these: the server closes it (RFC 5321 section 3.8), or is out of step."""
 _BARE_LINE_END = re.compile(rb"\r\n|\r|\n")
-_UNFIT = re.compile(r"[\x00-\x20\x7f<>]")
+_UNFIT = re.compile(r"[\x00-\x20\x7f<>\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)

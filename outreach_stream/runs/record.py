@@ -49,8 +49,8 @@ class RunRecord(BaseModel):
 
     def _request(self, event: RunRequested) -> None:
         if self.request is None:
-            # Once there is a plan nobody needs the recipients that came with the trigger: the record stays small.
-            self.request = event.model_copy(update={"recipients": None}) if self.plan else event
+            self.request = event
+            self._drop_recipients()
         elif self.request.body != event.body:
             self._warn(ANOTHER_BODY)
 
@@ -59,7 +59,11 @@ class RunRecord(BaseModel):
             self.plan = event
             if event.warning:
                 self._warn(event.warning)
-        if self.request and self.request.recipients is not None:
+        self._drop_recipients()
+
+    def _drop_recipients(self) -> None:
+        """Once there is a plan nobody needs the recipients that came with the trigger: the record stays small."""
+        if self.plan and self.request and self.request.recipients is not None:
             self.request = self.request.model_copy(update={"recipients": None})
 
     def _warn(self, text: str) -> None:
@@ -87,6 +91,7 @@ class RunRecord(BaseModel):
             self.ended_at, self.cancelled = other.ended_at, other.cancelled
         self.log = self.log or other.log
         self.warnings = sorted({*self.warnings, *other.warnings})
+        self._drop_recipients()
 
     @property
     def planned(self) -> bool:

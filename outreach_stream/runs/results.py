@@ -1,6 +1,7 @@
 """What is read of a `send.result` on the hot path: the cheapest reading that still refuses what is wrong."""
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -11,7 +12,8 @@ MARK_OF = {status.value: mark for mark, status in STATUS_OF.items()}
 """The mark that a result's status sets."""
 
 
-class Result(NamedTuple):
+@dataclass(slots=True)
+class Result:
     """One recipient's end, as far as counting needs it."""
 
     run_id: str

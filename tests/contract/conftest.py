@@ -8,7 +8,6 @@ import pytest
 from outreach_stream.catalog.models import SmtpEngine as SmtpConfig
 from outreach_stream.domain.outcomes import (
     Accepted,
-    EngineStopped,
     InDoubt,
     MessageRejected,
     RecipientRejected,
@@ -75,7 +74,7 @@ class SmtpWorld:
 
 WORLDS: dict[str, Callable[[AsyncExitStack], MemoryWorld | SmtpWorld]] = {
     "memory": lambda _: MemoryWorld(),
-    "smtp": lambda stack: SmtpWorld(stack),
+    "smtp": SmtpWorld,
     "smtp, pipelined": lambda stack: SmtpWorld(stack, "PIPELINING", "8BITMIME"),
 }
 """A further engine joins with a line here."""

@@ -39,6 +39,8 @@ def test_a_failing_network_is_in_doubt_exactly_after_the_dot(phase, error):
     (aiosmtplib.SMTPHeloError(501, "who?"), EngineStopped),
     (aiosmtplib.SMTPRecipientsRefused([aiosmtplib.SMTPRecipientRefused(550, "5.1.1 no", "x")]), RecipientRejected),
     (ssl.SSLCertVerificationError(1, "self-signed"), EngineStopped),
+    (UnicodeEncodeError("ascii", "ü", 0, 1, "no"), EngineStopped),
+    (ValueError("The local_hostname param contains whitespace"), EngineStopped),
 ])
 def test_what_stops_the_engine_and_what_does_not(error: Exception, expected: type[Outcome]):
     """What only a person can repair stops the engine; what may pass is tried again."""

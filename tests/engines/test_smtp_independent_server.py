@@ -68,6 +68,7 @@ async def test_starttls_with_login(relay, received, certificates, mechanism):
     await engine.close()
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # it has TLS; aiosmtpd does not see it
 async def test_implicit_tls_with_login(relay, received, certificates):
     """TLS from the first byte, as on port 465."""
     server = relay(implicit_tls=certificates.server, auth_required=True, auth_require_tls=False)
@@ -121,6 +122,14 @@ async def test_starttls_is_not_skipped(relay, received):
     await engine.close()
 
 
+@pytest.mark.parametrize("changes", [{"host": "x" * 70 + ".example"}, {"local_hostname": "two words"}])
+async def test_a_value_that_cannot_be_sent_stops_the_engine(relay, changes):
+    """What the catalog cannot see to be unfit is told when it is used, and does not raise."""
+    engine = engine_for(relay(), **changes)
+    assert isinstance(await send(engine), EngineStopped)
+    await engine.close()
+
+
 async def test_the_size_limit_is_respected_unasked(relay, received):
     """What the server said in EHLO is not asked again with a megabyte."""
     engine = engine_for(relay(data_size_limit=1_000))
@@ -139,7 +148,7 @@ async def test_international_addresses_need_an_international_server(relay, recei
     await plain.close()
 
 
-@pytest.mark.parametrize("address", ["a@b.example>\r\nRCPT TO:<c@d.example", "a b@c.example", ""])
+@pytest.mark.parametrize("address", ["a@b.example>\r\nRCPT TO:<c@d.example", "a b@c.example", "", "\ud800@c.example"])
 async def test_an_address_cannot_smuggle_commands(relay, received, address):
     """Line ends, spaces and angle brackets never reach the wire."""
     engine = engine_for(relay())

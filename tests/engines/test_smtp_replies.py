@@ -1,4 +1,4 @@
-"""Replies and what they mean; the texts are providers' own, with the addresses made up."""
+"""Replies and what they mean. The texts are in the words that providers are known to use; addresses are made up."""
 
 import pytest
 

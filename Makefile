@@ -1,0 +1,45 @@
+# `make` lists the targets. Every one of them builds .venv first if it isn't there or is out of date.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-unit check bench chaos clean
+
+# A home that is missing or read-only (containers, build machines) must not matter: caches then live here.
+ifeq ($(shell test -w "$$HOME" && echo yes),)
+export UV_CACHE_DIR ?= $(CURDIR)/.tools/cache/uv
+export OUTREACH_CACHE_DIR ?= $(CURDIR)/.tools/cache/outreach-stream
+endif
+
+READY := .venv/.ready
+NEEDS_KAFKA := tests/kafka tests/chaos tests/browser tests/live
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## build .venv with everything in it (finds or fetches uv and Python 3.13)
+
+$(READY): pyproject.toml uv.lock .ci/setup
+	.ci/setup
+	@touch $@
+
+demo: $(READY) ## see it work: Kafka, 1,000 people, an inbox, all roles; ARGS="…" for options
+	.venv/bin/outreach demo $(ARGS)
+
+test: $(READY) ## run all tests, against a real Kafka; ARGS="-k …" for some
+	.venv/bin/pytest $(ARGS)
+
+test-unit: $(READY) ## run the tests that need no Kafka
+	.venv/bin/pytest $(addprefix --ignore=,$(NEEDS_KAFKA)) $(ARGS)
+
+chaos: $(READY) ## kill, freeze, scale and restart it all, and count every recipient
+	.venv/bin/pytest tests/chaos $(ARGS)
+
+check: $(READY) ## lint, types, import direction: what CI demands before the tests
+	.venv/bin/ruff check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: $(READY) ## measure what docs/benchmarks.md quotes; ARGS="…" for one of them
+	.venv/bin/python -m benchmarks $(ARGS)
+
+clean: ## remove what was built, cached or kept here; output/ stays
+	rm -rf .venv .tools state dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,99 @@
+"""admit: takes triggers, freezes what they ask for, and forwards it to the run's own partition."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from aiokafka import ConsumerRecord
+from pydantic import ValidationError
+
+from outreach_stream import topics
+from outreach_stream.agents.cloud_events import cloud_id
+from outreach_stream.agents.durable import bury_all, make_durable
+from outreach_stream.catalog.snapshot import Catalog, CatalogErrors
+from outreach_stream.catalog.spec import WorkflowSpec
+from outreach_stream.domain.clock import Clock, wall_clock
+from outreach_stream.domain.events import WorkflowTriggered
+from outreach_stream.domain.identity import partition_of
+from outreach_stream.runs.admission import Admission, Arrival, admit
+from outreach_stream.streaming.app import StreamApp
+from outreach_stream.streaming.batch import Batch
+from outreach_stream.streaming.produce import Record, produce
+
+type CatalogProvider = Callable[[], Catalog]
+"""The catalog as it stands now; raises `CatalogErrors`, may block."""
+
+
+class Admit:
+    """The agent of `workflow.triggered`."""
+
+    def __init__(self, app: StreamApp, catalog: CatalogProvider, layout: topics.Layout, *,
+                 clock: Clock = wall_clock) -> None:
+        self._app, self._catalog, self._layout, self._clock = app, catalog, layout, clock
+        self._known_specs: set[str] = set()     # digests that this process has published
+
+    def register(self) -> None:
+        """Have the app admit triggers."""
+        topic = self._app.batch_topic(topics.WORKFLOW_TRIGGERED.name)
+        self._app.agent(topic, name="admit")(self._agent)
+
+    async def _agent(self, stream: Any) -> None:
+        async for batch in self._app.batches(stream):
+            await make_durable(batch, lambda batch=batch: self._admit(batch))   # type: ignore[misc]
+
+    async def _admit(self, batch: Batch) -> None:
+        catalog = await asyncio.to_thread(self._current_catalog)
+        admitted, unreadable = [], {}
+        for i, record in enumerate(batch.records):
+            try:
+                admitted.append(self._decide(record, catalog))
+            except ValidationError as error:
+                unreadable[i] = _problem(error)
+            except (ValueError, OverflowError) as error:
+                unreadable[i] = f"cannot be admitted: {type(error).__name__}"
+        await bury_all(self._app, batch, unreadable)
+        await self._publish_specs(admitted)
+        await self._publish(admitted)
+
+    def _current_catalog(self) -> Catalog | CatalogErrors:
+        try:
+            return self._catalog()
+        except CatalogErrors as errors:
+            return errors
+
+    def _decide(self, record: ConsumerRecord, catalog: Catalog | CatalogErrors) -> Admission:
+        trigger = WorkflowTriggered.model_validate_json(record.value or b"")
+        trigger_id = trigger.trigger_id or cloud_id(record.headers)
+        place = f"{record.topic}:{record.partition}:{record.offset}"
+        return admit(trigger, catalog, Arrival(
+            trigger_id=trigger_id or place, sent_at=record.timestamp / 1000, now=self._clock(),
+            lanes=self._layout.lanes, longest_run=topics.LONGEST_RUN))
+
+    async def _publish_specs(self, admitted: list[Admission]) -> None:
+        """Before the runs that name them: whoever reads a digest may rely on finding its spec."""
+        specs = {it.spec.digest: it.spec for it in admitted if it.spec}
+        new = {digest: spec for digest, spec in specs.items() if digest not in self._known_specs}
+        if new:
+            records = [Record(digest.encode(), _encode(spec)) for digest, spec in new.items()]
+            await produce(self._app.aiokafka_producer, topics.WORKFLOW_SPEC.name, 0, records)
+            self._known_specs |= new.keys()
+
+    async def _publish(self, admitted: list[Admission]) -> None:
+        by_partition: defaultdict[int, list[Record]] = defaultdict(list)
+        for run_id, event in ((it.event.run_id, it.event) for it in admitted):
+            by_partition[partition_of(run_id, self._layout.runs)].append(Record(run_id.encode(), event.encode()))
+        await asyncio.gather(*(produce(self._app.aiokafka_producer, topics.RUN_EVENT.name, partition, records)
+                               for partition, records in by_partition.items()))
+
+
+def _encode(spec: WorkflowSpec) -> bytes:
+    return orjson.dumps(spec.model_dump(mode="json"))
+
+
+def _problem(error: ValidationError) -> str:
+    """The first thing wrong with a trigger: field and rule, never a value, which may be an address."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    field = ".".join(map(str, first["loc"]))
+    return f"not a WorkflowTriggered: {field + ': ' if field else ''}{first['msg']}"

@@ -1,0 +1,123 @@
+"""The runs being expanded in this process, by partition and engine, and what is noted of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+import structlog
+from faust.types import TP
+
+from outreach_stream.agents.lanes import LaneTopic
+from outreach_stream.dispatch.expander import Expander, World
+from outreach_stream.dispatch.plans import PlanEntry, merged
+from outreach_stream.dispatch.ports import NO_ORDERS, ChunkReader, Orders
+from outreach_stream.domain.clock import Clock, wall_clock
+from outreach_stream.domain.events import RunPlanned
+from outreach_stream.streaming.app import StreamApp
+from outreach_stream.streaming.reader import RangeReader, RecordGone
+from outreach_stream.streaming.tables import MergedTable
+from outreach_stream.topics import DAY, LONGEST_RUN, RUN_PLANNED, Layout
+
+KEPT = LONGEST_RUN + 14 * DAY
+"""Seconds that plans are remembered: longer than anything of them can be delivered again."""
+READ_PAUSE = 1.0
+"""Seconds until a plan is read again that could not be read."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _PartitionPlans:
+    table: MergedTable
+    partition: int
+
+    async def write(self, run_id: str, entry: PlanEntry) -> None:
+        await self.table.write(self.partition, run_id.encode(), entry.encode())
+
+
+class Expansion:
+    """Owns the `plans` table; one expander for each engine with unfinished runs in the partitions that are ours."""
+
+    def __init__(self, app: StreamApp, layout: Layout, *, lanes: LaneTopic, chunks: ChunkReader, reader: RangeReader,
+                 rate_of: Callable[[str], float | None], ahead: float, orders: Orders = NO_ORDERS,
+                 clock: Clock = wall_clock) -> None:
+        """`lanes.progress` and `reader` must be started before partitions are assigned."""
+        self._app, self._lanes, self._chunks, self._reader = app, lanes, chunks, reader
+        self._rate_of, self._ahead, self._orders, self._clock = rate_of, ahead, orders, clock
+        self._table = MergedTable(app, "plans", layout.engines, ttl_seconds=KEPT)
+        self._expanders: dict[tuple[int, str], Expander] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._draining = False
+        app.on_drain.append(self._pause)
+        app.on_released.append(self._stop)
+        app.on_assigned.append(self._recover)
+
+    def note(self, partition: int, plan: RunPlanned, offset: int) -> tuple[PlanEntry, Awaitable[None]]:
+        """Which plan of the run counts (that of `entry.offset`), and what to await until that is durable."""
+        key = plan.run_id.encode()
+        known = merged(PlanEntry.decode(value) for _, value in self._table.copies(partition, key))
+        entry = known or PlanEntry(offset, finished=not plan.chunks)
+        # Written even if it is known: the store may be ahead of the changelog.
+        return entry, self._table.write(partition, key, entry.encode())
+
+    def start(self, partition: int, plan: RunPlanned, entry: PlanEntry) -> None:
+        """Expand the run from where its entry says; again, it changes nothing."""
+        if entry.finished:
+            return
+        expander = self._expanders.get((partition, plan.engine))
+        if expander is None:
+            expander = Expander(plan.engine, self._world(partition))
+            self._expanders[partition, plan.engine] = expander
+            self._tasks.append(self._app.spawn(expander.run()))
+        expander.add(plan, entry)
+
+    def _world(self, partition: int) -> World:
+        return World(chunks=self._chunks, lanes=self._lanes, plans=_PartitionPlans(self._table, partition),
+                     rate_of=self._rate_of, ahead=self._ahead, clock=self._clock, orders=self._orders,
+                     may_act=lambda: self._app.lease.valid() and not self._draining)
+
+    # --- the life of the partitions ---
+    def _pause(self) -> None:
+        self._draining = True
+
+    def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._tasks.clear()
+        self._expanders.clear()
+
+    async def _recover(self, assigned: frozenset[TP]) -> None:
+        """Go on with what was noted and is not finished."""
+        self._draining = False
+        await self._lanes.progress.catch_up()
+        for tp in assigned:
+            if tp.topic == RUN_PLANNED.name:
+                unfinished = list(self._unfinished(tp.partition))
+                self._tasks.append(self._app.spawn(self._resume(tp.partition, unfinished)))
+
+    def _unfinished(self, partition: int) -> Iterator[PlanEntry]:
+        for _, copies in groupby(self._table.scan(partition), key=lambda copy: copy[0]):
+            entry = merged(PlanEntry.decode(value) for *_, value in copies)
+            if entry is not None and not entry.finished:
+                yield entry
+
+    async def _resume(self, partition: int, entries: list[PlanEntry]) -> None:
+        for entry in entries:
+            plan = await self._read_plan(partition, entry.offset)
+            if plan is not None:
+                self.start(partition, plan, entry)
+        if entries:
+            _log.info("runs_resumed", partition=partition, runs=len(entries))
+
+    async def _read_plan(self, partition: int, offset: int) -> RunPlanned | None:
+        """None: it is so old that the topic no longer has it, and its deadline long past."""
+        while True:
+            try:
+                return RunPlanned.model_validate_json(await self._reader.get(RUN_PLANNED.name, partition, offset))
+            except RecordGone:
+                _log.error("plan_gone", partition=partition, offset=offset)
+                return None
+            except TimeoutError:
+                _log.warning("plan_not_read", partition=partition, offset=offset)
+                await asyncio.sleep(READ_PAUSE)

@@ -1,0 +1,115 @@
+"""finalize: writes the JSON log of each run that has ended, and says where it is."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+
+from outreach_stream import topics
+from outreach_stream.agents.admit import CatalogProvider
+from outreach_stream.agents.published import KafkaPublished
+from outreach_stream.agents.side_loop import SideLoop
+from outreach_stream.agents.track import Track
+from outreach_stream.catalog.snapshot import CatalogErrors
+from outreach_stream.domain.clock import Clock, wall_clock
+from outreach_stream.domain.events import RunLogged
+from outreach_stream.domain.states import RunState
+from outreach_stream.runs.log import LogJob, write_log
+from outreach_stream.runs.log_head import log_head, log_path
+from outreach_stream.runs.status import counts_of
+from outreach_stream.streaming.app import StreamApp
+from outreach_stream.streaming.batch import Batch
+from outreach_stream.streaming.produce import Record, produce
+
+log = structlog.get_logger()
+
+AT_A_TIME = 2
+"""Logs written at the same time."""
+FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
+"""Seconds until a log that could not be written is tried again: doubled each time, up to the second."""
+
+_ENDED = {state.value for state in RunState if state.terminal}
+
+
+class Finalize:
+    """The agent of `run.status`: every ended run without a log is a log to be written, however long that takes."""
+
+    def __init__(self, app: StreamApp, track: Track, catalog: CatalogProvider, output_dir: Path, bootstrap: str, *,
+                 clock: Clock = wall_clock) -> None:
+        self._app, self._track, self._catalog, self._clock = app, track, catalog, clock
+        self._output_dir, self._bootstrap = output_dir, bootstrap
+        self._writers = asyncio.Semaphore(AT_A_TIME)
+        self._side = SideLoop("run-logs")
+        self._jobs: dict[str, asyncio.Task[None]] = {}
+
+    def register(self) -> None:
+        """Have the app write logs."""
+        self._app.agent(self._app.batch_topic(topics.RUN_STATUS.name), name="finalize")(self._agent)
+        self._app.on_drain.append(self._give_up)
+
+    async def _agent(self, stream: Any) -> None:
+        async for batch in self._app.batches(stream):
+            for i, record in enumerate(batch.records):
+                if run_id := _run_to_log(record.value):
+                    self._jobs[run_id] = self._app.spawn(self._finalize(batch, i, run_id, self._jobs.get(run_id)))
+                else:
+                    batch.done(i)
+
+    def _give_up(self) -> None:
+        """The partitions leave: whoever gets them begins again."""
+        for job in self._jobs.values():
+            job.cancel()
+        self._jobs.clear()
+
+    async def _finalize(self, batch: Batch, i: int, run_id: str, earlier: asyncio.Task[None] | None) -> None:
+        """Write one log, again and again until it is there. Others go on meanwhile."""
+        if earlier:                             # the same status, published again
+            await asyncio.wait([earlier])
+        wait = FIRST_RETRY
+        while await batch.claim(i):
+            try:
+                async with self._writers:
+                    await self._write(batch.tp.partition, run_id)
+                batch.done(i)
+                return
+            except Exception as error:  # noqa: BLE001 - a full disk, an absent broker, a bug: none may end the worker
+                log.warning("log_not_written", run_id=run_id, error=repr(error), retry_in=wait)
+            finally:
+                batch.release(i)
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LONGEST_RETRY)
+
+    async def _write(self, partition: int, run_id: str) -> None:
+        book = self._track.book(partition)
+        run = book.run(run_id)
+        record = run.record
+        if record.log or record.plan is None or record.request is None or not (record.state and record.state.terminal):
+            return
+        config = await asyncio.to_thread(self._engine_config, record.request.engine)
+        job = LogJob(log_path(self._output_dir, record.request), log_head(record, counts_of(record, run.ends), config),
+                     record.plan, dict(book.tallies(run_id)))
+        recipients = await self._side.run(write_log(job, KafkaPublished(self._bootstrap, partition)))
+        event = RunLogged(run_id=run_id, log=str(job.path), at=self._clock())
+        await produce(self._app.aiokafka_producer, topics.RUN_EVENT.name, partition,
+                      [Record(run_id.encode(), event.encode())])
+        log.info("run_logged", run_id=run_id, recipients=recipients)
+
+    def _engine_config(self, engine: str) -> dict[str, Any] | None:
+        """The engine as the catalog has it now; secrets are references there already."""
+        try:
+            config = self._catalog().engines.get(engine)
+        except CatalogErrors:
+            return None
+        return config.model_dump(mode="json") if config else None
+
+
+def _run_to_log(value: bytes | None) -> str | None:
+    """The run of a status that says it has ended and has no log; None: nothing is to be done."""
+    try:
+        status = orjson.loads(value or b"null")
+        wanted = status["state"] in _ENDED and not status.get("log")
+        return status["run_id"] if wanted and isinstance(status["run_id"], str) else None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

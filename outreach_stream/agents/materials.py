@@ -1,0 +1,132 @@
+"""What a plan is made of, gathered from the frozen spec and the recipients' database."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import batched
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from outreach_stream.catalog.spec import WorkflowSpec
+from outreach_stream.dispatch.ports import CannotPlan, LeftOut, People, Person
+from outreach_stream.domain.events import InlineRecipient, RunRequested
+from outreach_stream.recipients.failures import RecipientsFailed
+from outreach_stream.recipients.intake import Columns, Intake
+from outreach_stream.recipients.query import Rows, stream
+from outreach_stream.recipients.suppression import suppressed_for
+from outreach_stream.rendering.composer import SpecComposer
+from outreach_stream.rendering.failures import TemplateErrors
+from outreach_stream.rendering.templates import compile_spec
+
+SPEC_WAIT = 10.0
+"""Seconds until a spec that was written before its run must have come into view."""
+COMPILED = 64
+"""Specs kept compiled."""
+PAGE = 500
+"""Recipients decided on between two chances for others in the loop."""
+
+
+class Specs(Protocol):
+    """The frozen workflows by digest: a `streaming.View` of `workflow.spec`."""
+
+    async def wait_for(self, key: bytes, timeout: float) -> bytes:  # noqa: ASYNC109
+        """The encoded spec as soon as it is there; raises `TimeoutError`."""
+
+
+class CompiledSpec:
+    """A spec and its compiled parts; raises `TemplateErrors`."""
+
+    def __init__(self, spec: WorkflowSpec) -> None:
+        self.workflow = spec.workflow
+        self.template = compile_spec(spec)
+        self.composer = SpecComposer(spec)
+
+
+class SpecMaterials:
+    """Materials of runs; the specs used last stay compiled."""
+
+    def __init__(self, specs: Specs) -> None:
+        self._specs = specs
+        self._compiled: OrderedDict[str, CompiledSpec] = OrderedDict()
+
+    async def gather(self, run: RunRequested) -> "RunMaterial":
+        """The run's material; waits for its spec. Raises `CannotPlan`."""
+        compiled = self._compiled.get(run.spec)
+        if compiled is None:
+            compiled = self._compiled[run.spec] = await self._compile(run.spec)
+        self._compiled.move_to_end(run.spec)
+        if len(self._compiled) > COMPILED:
+            self._compiled.popitem(last=False)
+        return RunMaterial(run, compiled)
+
+    async def _compile(self, digest: str) -> CompiledSpec:
+        try:
+            return CompiledSpec(WorkflowSpec.read(await self._specs.wait_for(digest.encode(), SPEC_WAIT)))
+        except TimeoutError as error:
+            raise CannotPlan(f"its spec {digest} is not to be found in workflow.spec", retriable=True) from error
+        except ValidationError as error:
+            raise CannotPlan(f"its spec {digest} cannot be read: {error}") from error
+        except TemplateErrors as error:
+            raise CannotPlan(str(error)) from error
+
+
+class RunMaterial:
+    """One run's: its compiled spec, and whom it is for."""
+
+    def __init__(self, run: RunRequested, spec: CompiledSpec) -> None:
+        self._run, self._spec, self.composer = run, spec, spec.composer
+
+    def missing(self, columns: Sequence[str]) -> list[str]:
+        """A sentence for each variable that nobody brings."""
+        return self._spec.template.check(columns, list(self._run.parameters))
+
+    @asynccontextmanager
+    async def people(self) -> AsyncIterator[People]:
+        """The inline recipients if there are any, else those of the workflow's query."""
+        try:
+            intake = Intake(await suppressed_for(self._spec.workflow, self._run.parameters))
+            if self._run.recipients is not None:
+                yield self._inline(intake, self._run.recipients)
+            elif (query := self._spec.workflow.recipients) is not None:
+                async with stream(query, self._run.parameters) as rows:
+                    yield _queried(intake, rows)
+            else:
+                raise CannotPlan("the workflow has no query, and the trigger brought no recipients")
+        except RecipientsFailed as error:
+            raise CannotPlan(str(error), retriable=error.retriable) from error
+
+    async def decide(self, recipients: Sequence[InlineRecipient]) -> list[Person | LeftOut]:
+        """Who of them gets the mail, place by place."""
+        try:
+            intake = Intake(await suppressed_for(self._spec.workflow, self._run.parameters))
+        except RecipientsFailed as error:
+            raise CannotPlan(str(error), retriable=error.retriable) from error
+        return [intake.decide(given.email, given.name, dict(given.variables)) for given in recipients]
+
+    def _inline(self, intake: Intake, recipients: Sequence[InlineRecipient]) -> People:
+        columns = sorted({name for recipient in recipients for name in recipient.variables})
+
+        def row(given: InlineRecipient) -> Person | LeftOut:
+            # A chunk has columns: who does not bring one has the run's parameter there, or nothing.
+            variables = {name: given.variables.get(name, self._run.parameters.get(name)) for name in columns}
+            return intake.decide(given.email, given.name, variables)
+
+        async def pages() -> AsyncIterator[Sequence[Person | LeftOut]]:
+            for page in batched(recipients, PAGE, strict=False):
+                yield [row(given) for given in page]
+
+        return People(columns, pages())
+
+
+def _queried(intake: Intake, rows: Rows) -> People:
+    columns = Columns(rows.columns)
+
+    async def pages() -> AsyncIterator[Sequence[Person | LeftOut]]:
+        async for fetched in rows:
+            for page in batched(fetched, PAGE, strict=False):
+                yield [columns.decide(intake, row) for row in page]
+                await asyncio.sleep(0)
+
+    return People(columns.variables, pages())

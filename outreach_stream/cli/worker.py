@@ -1,0 +1,89 @@
+"""`outreach worker`: one role in this process, or a process for each of several."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from outreach_stream.broker.errors import NoBrokerError
+from outreach_stream.cli.exits import CommandError, Exit
+from outreach_stream.cli.kafka import find_kafka, kafka_for, prepare
+from outreach_stream.cli.signals import on_stop
+from outreach_stream.cli.supervisor import Program, Supervisor, outreach
+from outreach_stream.settings import Settings, load_settings
+from outreach_stream.telemetry import logs
+
+ROLES = ("aggregator", "dispatcher", "sender")
+"""In the order in which a mail meets them."""
+
+GRACE = 15.0
+"""Seconds a stopping worker has beyond its drain, to commit and leave its group, before it is killed."""
+
+
+def worker(
+    roles: Annotated[list[Literal["aggregator", "dispatcher", "sender", "all"]], typer.Argument(
+        help="What to do: aggregator, dispatcher, sender; several, or all, get a process each.")],
+    data_dir: Annotated[Path | None, typer.Option(
+        help="Folder of the local tables, one below it for each role. [default: OUTREACH_STATE_DIR]")] = None,
+    instance: Annotated[str | None, typer.Option(
+        help="Name of this worker, if there are several of a role on this machine: a state folder and a static "
+             "membership of its own, so that a quick restart moves no partitions.")] = None,
+) -> None:
+    """Work in one or more roles, until Ctrl-C or SIGTERM.
+
+    Several roles get a process each, and one that dies is started again. Without OUTREACH_KAFKA_BOOTSTRAP the embedded
+    Kafka of the state folder is used, and started if it isn't running.
+    """
+    settings = load_settings()
+    logs.configure(settings)
+    wanted = [role for role in ROLES if role in roles or "all" in roles]
+    folder = _folder(settings, data_dir, instance)
+    single = asyncio.run(_single(settings)) if len(wanted) == 1 else None
+    if single is None:
+        sys.exit(asyncio.run(_supervise(wanted, settings, folder)))
+    sys.exit(_work(wanted[0], settings.model_copy(update={"kafka_bootstrap": single, "state_dir": folder})))
+
+
+def _folder(settings: Settings, data_dir: Path | None, instance: str | None) -> Path:
+    folder = (data_dir or settings.state_dir).absolute()
+    if instance is None:
+        return folder
+    if not instance.replace("-", "").replace("_", "").isalnum():
+        raise CommandError("--instance becomes the name of a folder: letters, digits, - and _ only.", Exit.USAGE)
+    return folder / instance
+
+
+async def _single(settings: Settings) -> str | None:
+    """The broker that one role in this process works with; None: it must be started, so somebody must look after it."""
+    try:
+        bootstrap = await find_kafka(settings)
+    except NoBrokerError:
+        return None
+    await prepare(bootstrap, settings, create=not settings.kafka_bootstrap)
+    return bootstrap
+
+
+def _work(role: str, settings: Settings) -> int:
+    from outreach_stream.streaming.instance import FolderInUse  # noqa: PLC0415 - Faust, only where it is run
+    from outreach_stream.wiring import run_role  # noqa: PLC0415
+
+    try:
+        return run_role(role, settings)
+    except FolderInUse as error:
+        raise CommandError(f"{error} (--instance NAME does).", Exit.USAGE) from error
+
+
+async def _supervise(roles: list[str], settings: Settings, folder: Path) -> int:
+    async with kafka_for(settings) as bootstrap:
+        supervisor = Supervisor(role_programs(roles, bootstrap, folder), grace=settings.drain_timeout + GRACE)
+        on_stop(supervisor.stop)
+        await supervisor.run()
+    return Exit.OK
+
+
+def role_programs(roles: list[str], bootstrap: str, folder: Path, output: Path | None = None) -> list[Program]:
+    """One program for each role; with `output`, each writes to a file of its own in that folder."""
+    env = {"OUTREACH_KAFKA_BOOTSTRAP": bootstrap, "OUTREACH_STATE_DIR": str(folder)}
+    return [outreach(role, "worker", role, env=env, output=output and output / f"{role}.log") for role in roles]

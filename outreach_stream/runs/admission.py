@@ -1,0 +1,117 @@
+"""Admission: what a trigger asks for, frozen as a run, or the reason why there is none."""
+
+import hashlib
+from dataclasses import dataclass
+
+import orjson
+
+from outreach_stream.catalog.snapshot import Catalog, CatalogErrors, UnknownWorkflow
+from outreach_stream.catalog.spec import WorkflowSpec, WrongParameters, freeze
+from outreach_stream.domain.clock import iso
+from outreach_stream.domain.events import (
+    EXPRESS_LIMIT,
+    Priority,
+    RunRefused,
+    RunRequested,
+    WorkflowTriggered,
+)
+from outreach_stream.domain.identity import canonical_time, canonical_workflow_id, run_id
+from outreach_stream.domain.lanes import lanes_for
+
+REQUEST_LIMIT = 384 * 1024
+"""Bytes of a run's request or spec at most: each must fit into one record, with what is noted beside it later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What is known of a trigger besides its contents, and where it has come to."""
+
+    trigger_id: str
+    """The trigger's own id, else its CloudEvents id, else its place in the topic."""
+    sent_at: float
+    """When its record was written."""
+    now: float
+    lanes: int
+    """Lanes there are (partitions of `send.requested`)."""
+    longest_run: float
+    """Seconds a run may last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A run with the spec that its request names, or a refusal without one."""
+
+    event: RunRequested | RunRefused
+    spec: WorkflowSpec | None = None
+
+
+class Refused(Exception):  # noqa: N818 - named as it is said
+    """Why no run comes of a trigger; said to whoever asks for the run."""
+
+
+def admit(trigger: WorkflowTriggered, catalog: Catalog | CatalogErrors, arrival: Arrival) -> Admission:
+    """Decide on a trigger. The same trigger gets the same run id, whenever and wherever it is decided on.
+
+    Raises OverflowError for a slot that no calendar holds in UTC.
+    """
+    run = run_id(trigger.workflow_id, slot=trigger.slot, key=trigger.idempotency_key, trigger_id=arrival.trigger_id)
+    try:
+        if isinstance(catalog, CatalogErrors):
+            raise Refused(f"the catalog cannot be used: {catalog.problems[0]}")  # noqa: TRY301 - one way out
+        return _freeze(run, trigger, catalog, arrival)
+    except (Refused, UnknownWorkflow, WrongParameters) as why:
+        return Admission(RunRefused(
+            run_id=run, workflow_id=canonical_workflow_id(trigger.workflow_id), source=trigger.source,
+            reason=str(why), slot=_slot(trigger), at=arrival.now))
+
+
+def _freeze(run: str, trigger: WorkflowTriggered, catalog: Catalog, arrival: Arrival) -> Admission:
+    spec = freeze(catalog, trigger.workflow_id)
+    if trigger.recipients is None and spec.workflow.recipients is None:
+        raise Refused(f"workflow {spec.workflow.id} has no query, and the trigger brings no recipients")
+    # A producer whose clock is ahead must not make its run last longer.
+    triggered_at = min(trigger.triggered_at.timestamp() if trigger.triggered_at else arrival.sent_at, arrival.now)
+    engine = catalog.engine(spec.engine)
+    request = RunRequested(
+        run_id=run, trigger_id=arrival.trigger_id, source=trigger.source, workflow_id=spec.workflow.id,
+        workflow_name=spec.workflow.name, workflow_version=spec.workflow.version, template_id=spec.template.id,
+        template_version=spec.template.version, spec=spec.digest, engine=engine.id,
+        lanes=lanes_for(engine, arrival.lanes), priority=_priority(trigger),
+        weight=spec.workflow.weight, slot=_slot(trigger), idempotency_key=trigger.idempotency_key,
+        parameters=spec.bind(trigger.parameters), recipients=trigger.recipients, body=body_digest(trigger),
+        triggered_at=triggered_at, admitted_at=arrival.now, deadline=_deadline(trigger, spec, triggered_at, arrival))
+    _check_size("the trigger's recipients and parameters", len(request.encode()))
+    _check_size(f"workflow {spec.workflow.id} and its template", len(spec.model_dump_json().encode()))
+    return Admission(request, spec)
+
+
+def _priority(trigger: WorkflowTriggered) -> Priority:
+    """Express is for few recipients that need no query; whoever asks for it with more goes in bulk."""
+    few = trigger.recipients is not None and len(trigger.recipients) <= EXPRESS_LIMIT
+    return "express" if few and trigger.priority != "bulk" else "bulk"
+
+
+def _deadline(trigger: WorkflowTriggered, spec: WorkflowSpec, triggered_at: float, arrival: Arrival) -> float:
+    deadline = trigger.deadline.timestamp() if trigger.deadline else triggered_at + spec.workflow.deadline
+    if deadline <= arrival.now:
+        raise Refused(f"its deadline, {iso(deadline)}, has passed")
+    if deadline > arrival.now + arrival.longest_run:
+        raise Refused(f"its deadline, {iso(deadline)}, is more than {arrival.longest_run / 86_400:g} days away")
+    return deadline
+
+
+def _check_size(what: str, size: int) -> None:
+    if size > REQUEST_LIMIT:
+        raise Refused(f"{what} are too large: {size:,} bytes, {REQUEST_LIMIT:,} at most; use a query for many people")
+
+
+def _slot(trigger: WorkflowTriggered) -> str | None:
+    return canonical_time(trigger.slot) if trigger.slot else None
+
+
+def body_digest(trigger: WorkflowTriggered) -> str:
+    """SHA-256 of what is asked for, not of who asks when: tells a repeated trigger from another under its key."""
+    body = trigger.model_dump(mode="json", include={"parameters", "recipients", "priority", "deadline"})
+    if trigger.deadline:
+        body["deadline"] = canonical_time(trigger.deadline)
+    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()

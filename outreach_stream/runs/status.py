@@ -1,0 +1,74 @@
+"""What is said of a run in public: its `run.status`."""
+
+from collections import Counter
+
+from outreach_stream.domain.clock import iso
+from outreach_stream.domain.events import Counts, RunStatus
+from outreach_stream.domain.states import RecipientStatus
+from outreach_stream.runs.record import RunRecord
+from outreach_stream.runs.tally import Tally
+
+
+class Ends:
+    """How many recipients of a run have ended, by status: the sum over its chunks, kept up to date chunk by chunk."""
+
+    __slots__ = ("counts", "possible_duplicates")
+
+    def __init__(self) -> None:
+        self.counts: Counter[RecipientStatus] = Counter()
+        self.possible_duplicates = 0
+
+    def add(self, tally: Tally) -> None:
+        """Count a chunk in."""
+        self.counts.update(tally.marks.counts())
+        self.possible_duplicates += tally.marks.possible_duplicates()
+
+    def subtract(self, tally: Tally) -> None:
+        """Count a chunk out, as it was when it was counted in."""
+        self.counts.subtract(tally.marks.counts())
+        self.possible_duplicates -= tally.marks.possible_duplicates()
+
+    @property
+    def total(self) -> int:
+        """Recipients with an end, those of an express run that were skipped in their lane among them."""
+        return self.counts.total()
+
+
+def counts_of(record: RunRecord, ends: Ends) -> Counts:
+    """The public counts. Skipped recipients are no part of the total, whether the planner or a lane left them out."""
+    skipped_in_lane = ends.counts[RecipientStatus.SKIPPED]
+    by_status = {status.value: ends.counts[status] for status in RecipientStatus if status.value != "skipped"}
+    plan = record.plan
+    return Counts(
+        total=max(0, plan.total - skipped_in_lane) if plan else 0,
+        skipped=(plan.skipped if plan else 0) + skipped_in_lane,
+        possible_duplicates=ends.possible_duplicates,
+        **by_status,
+    )
+
+
+def run_status(run_id: str, record: RunRecord, ends: Ends, now: float) -> RunStatus | None:
+    """Where the run stands at `now`; None while nothing but results is known of it."""
+    state, said = record.state, record.request or record.refused
+    if state is None or said is None:
+        return None
+    request = record.request
+    counts = counts_of(record, ends)
+    return RunStatus(
+        run_id=run_id,
+        workflow_id=said.workflow_id,
+        state=state,
+        reason=record.reason,
+        warnings=record.warnings,
+        source=said.source,
+        engine=request.engine if request else None,
+        slot=said.slot,
+        counts=counts,
+        states={entered: iso(at) for entered, at in record.states.items()},
+        deadline=iso(request.deadline) if request else None,
+        deadline_passed=counts.expired > 0 or bool(request and not state.terminal and now > request.deadline),
+        log=record.log,
+        updated_at=iso(now),
+    )
+
+

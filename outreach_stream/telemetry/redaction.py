@@ -1,0 +1,20 @@
+"""No address in a process log, whoever wrote the line: libraries quote what they were given."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_ADDRESS = re.compile(r"[^\s<>\"'(),:;\[\]{}=@]+@[^\s<>\"'(),:;\[\]{}=@]+")
+
+MASK = "<address>"
+
+
+def redact(value: Any) -> Any:
+    """The same value with every e-mail address in it masked, at any depth."""
+    if isinstance(value, str):
+        return _ADDRESS.sub(MASK, value) if "@" in value else value
+    if isinstance(value, Mapping):
+        return {redact(key): redact(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redact(each) for each in value]
+    return value if value is None or isinstance(value, bool | int | float) else redact(str(value))

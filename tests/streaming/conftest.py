@@ -1,0 +1,81 @@
+"""A consumer without a broker: what it fetches is given to it."""
+
+from collections import namedtuple
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from outreach_stream.streaming.app import StreamApp
+from outreach_stream.streaming.batch import Batch
+from outreach_stream.streaming.consumer import BatchConsumer
+from outreach_stream.streaming.ledger import Ledger
+from outreach_stream.streaming.limits import Limits
+
+TP0 = TP("t", 0)
+FOR_EVER = float("inf")
+
+Fetched = namedtuple("Fetched", "offset value serialized_value_size timestamp timestamp_type")  # noqa: PYI024
+
+
+def record(offset: int, size: int = 1) -> Any:
+    return Fetched(offset, b"v", size, 1000, 0)
+
+
+def span(start: int, end: int) -> list[Any]:
+    return [record(offset) for offset in range(start, end)]
+
+
+class FedConsumer:
+    """The app's real consumer, of which only the thread with its connection is replaced."""
+
+    def __init__(self, app: StreamApp) -> None:
+        self.app, self.feed, self.seeks = app, [], []
+        self.consumer: BatchConsumer = app.consumer  # type: ignore[assignment]
+        self.consumer.resume_flow()
+        self.consumer._active_partitions = {TP0}
+        self.consumer._wait_next_records = self._wait_next_records
+        self.consumer.seek_wait = self._seek_wait
+        self.consumer.highwater = lambda _: 0
+        self.consumer.assignment = lambda: {TP0}
+        self.begin(0)
+        app.lease.until = FOR_EVER
+
+    def begin(self, offset: int) -> Ledger:
+        ledger = Ledger(TP0, self.consumer.gate, offset, self.consumer._finished)
+        ledger._suspect, self.consumer.ledgers[TP0], self.consumer.positioned = False, ledger, True
+        return ledger
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        return (self.feed.pop(0) if self.feed else {}), self.consumer._active_partitions
+
+    async def _seek_wait(self, offsets: dict[TP, int]) -> None:
+        self.seeks.append(dict(offsets))
+
+    async def deliver(self, *fetches: list[Any]) -> list[Batch]:
+        """What the agents get when these are fetched one after the other."""
+        self.feed = [{TP0: records} for records in fetches]
+        batches = []
+        while self.feed:
+            batches += [message.value async for _, message in self.consumer.getmany(1.0)]
+        return batches
+
+
+@pytest.fixture
+def new_app(tmp_path: Path) -> Callable[..., StreamApp]:
+    def build(**limits: Any) -> StreamApp:
+        app = StreamApp("guard", bootstrap="127.0.0.1:1", data_dir=tmp_path, limits=Limits(**limits))
+        app.batch_topic("t")
+        return app
+    return build
+
+
+@pytest.fixture
+async def fed(new_app: Callable[..., StreamApp]) -> FedConsumer:
+    return FedConsumer(new_app(batch_records=10, load_high=20, load_low=10, drain=0.2))
+
+
+def offsets(batches: list[Batch]) -> list[int]:
+    return [batch.records[0].offset for batch in batches]
