@@ -3,14 +3,23 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
 from outreach_stream import topics
-from outreach_stream.agents import send
+from outreach_stream.agents import expand, plan, plan_express, send
+from outreach_stream.agents.admit import Admit
+from outreach_stream.agents.chunks import RunChunks, StoredChunks
+from outreach_stream.agents.expansion import Expansion
+from outreach_stream.agents.finalize import Finalize
+from outreach_stream.agents.lanes import LaneTopic
+from outreach_stream.agents.materials import SpecMaterials
+from outreach_stream.agents.track import Track
 from outreach_stream.catalog.folder import FolderCatalog
 from outreach_stream.delivery.desk import Desk
 from outreach_stream.delivery.floor import Floor
+from outreach_stream.dispatch.planning import Planner
 from outreach_stream.domain.clock import wall_clock
 from outreach_stream.domain.lanes import lanes_for
 from outreach_stream.engines.missing import MissingEngine
@@ -20,6 +29,7 @@ from outreach_stream.settings import Settings
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.instance import hold
 from outreach_stream.streaming.limits import Limits
+from outreach_stream.streaming.reader import RangeReader
 from outreach_stream.streaming.tables import MergedTable
 from outreach_stream.streaming.views import View
 from outreach_stream.streaming.worker import run
@@ -32,6 +42,13 @@ SPEC_PATIENCE = 30.0
 """Seconds between two complaints about a spec that has not come."""
 
 
+class Reader(Protocol):
+    """What reads topics beside the agents."""
+
+    async def start(self) -> None:
+        """Connect and begin."""
+
+
 def new_app(role: str, settings: Settings, data_dir: Path) -> StreamApp:
     """The role's Faust app, its state folder locked for this process."""
     assert settings.kafka_bootstrap, "the bootstrap servers are chosen before a role is wired"
@@ -42,20 +59,25 @@ def new_app(role: str, settings: Settings, data_dir: Path) -> StreamApp:
                      limits=Limits(drain=settings.drain_timeout), topic_replication_factor=settings.replication)
 
 
-def viewed(app: StreamApp, settings: Settings, topic: topics.Topic) -> View:
-    """A view that `app` starts, and that has caught up before anything of an assignment is delivered."""
-    assert settings.kafka_bootstrap
-    view = View(settings.kafka_bootstrap, topic.name, spawn=app.spawn)
-    started: list[bool] = []
+def started[T: Reader](app: StreamApp, reader: T) -> T:
+    """Has `app` start the reader once, and let it catch up before anything of an assignment is delivered."""
+    running: list[bool] = []
 
     async def ready(_: object) -> None:
-        if not started:
-            await view.start()
-            started.append(True)
-        await view.catch_up()
+        if not running:
+            await reader.start()
+            running.append(True)
+        if isinstance(reader, View):
+            await reader.catch_up()
 
     app.on_assigned.append(ready)
-    return view
+    return reader
+
+
+def viewed(app: StreamApp, settings: Settings, topic: topics.Topic) -> View:
+    """A view of a compacted topic."""
+    assert settings.kafka_bootstrap
+    return started(app, View(settings.kafka_bootstrap, topic.name, spawn=app.spawn))
 
 
 async def spec_bytes(specs: View, digest: str) -> bytes:
@@ -65,6 +87,43 @@ async def spec_bytes(specs: View, digest: str) -> bytes:
             return await specs.wait_for(digest.encode(), SPEC_PATIENCE)
         except TimeoutError:
             log.warning("spec_not_in_view", digest=digest)
+
+
+def aggregator(settings: Settings, data_dir: Path) -> StreamApp:
+    """Triggers in, runs tracked, logs written."""
+    app, layout = new_app("aggregator", settings, data_dir), settings.layout()
+    assert settings.kafka_bootstrap
+    catalog = FolderCatalog(settings.catalog)
+    track = Track(app, layout)
+    Admit(app, catalog.current, layout).register()
+    track.register()
+    Finalize(app, track, catalog.current, settings.output_dir, settings.kafka_bootstrap).register()
+    return app
+
+
+def dispatcher(settings: Settings, data_dir: Path) -> StreamApp:
+    """Admitted runs in, requests out."""
+    app, layout = new_app("dispatcher", settings, data_dir), settings.layout()
+    assert settings.kafka_bootstrap
+    catalog = FolderCatalog(settings.catalog)
+    materials = SpecMaterials(viewed(app, settings, topics.WORKFLOW_SPEC))
+    progress = viewed(app, settings, topics.LANE_PROGRESS)
+    reader = started(app, RangeReader(settings.kafka_bootstrap))
+
+    def rate_to_plan_by(engine: str) -> float | None:
+        return catalog.current().engines[engine].rate
+
+    def rate_to_expand_by(engine: str) -> float | None:
+        config = catalog.current().engines.get(engine)  # gone in mid-run: the sender ends its recipients, and says why
+        return config.rate if config else None
+
+    planner = Planner(materials, lambda run_id: RunChunks(app, run_id, layout.runs), rate_to_plan_by, wall_clock)
+    plan.register(app, planner, layout, planners=settings.planners)
+    plan_express.register(app, materials, LaneTopic(app, progress, topics.SEND_REQUESTED_EXPRESS.name), layout)
+    expand.register(app, Expansion(app, layout, lanes=LaneTopic(app, progress),
+                                   chunks=StoredChunks(reader, layout.runs), reader=reader,
+                                   rate_of=rate_to_expand_by, ahead=settings.lane_ahead), layout)
+    return app
 
 
 def sender(settings: Settings, data_dir: Path) -> StreamApp:
@@ -87,7 +146,8 @@ def sender(settings: Settings, data_dir: Path) -> StreamApp:
     return app
 
 
-ROLES: dict[str, Callable[[Settings, Path], StreamApp]] = {"sender": sender}
+ROLES: dict[str, Callable[[Settings, Path], StreamApp]] = {
+    "aggregator": aggregator, "dispatcher": dispatcher, "sender": sender}
 """The roles of `outreach worker`, in flow order."""
 
 

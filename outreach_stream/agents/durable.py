@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiokafka.errors import KafkaError
 
+from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
 from outreach_stream.streaming.dead_letters import bury
-from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.tables import PartitionNotOwned
 
 log = structlog.get_logger()
@@ -33,8 +33,10 @@ async def make_durable(batch: Batch, effects: Callable[[], Awaitable[None]]) -> 
             # A bug, or something never thought of: nothing is lost by trying again, and much by going on.
             log.exception("effects_failed", topic=batch.tp.topic, partition=batch.tp.partition)
         else:
-            batch.done()
-            return
+            if await batch.owned():
+                batch.done()
+                return
+            break
         batch.release()
         await asyncio.sleep(RETRY)
     batch.release()

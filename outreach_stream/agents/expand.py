@@ -56,20 +56,20 @@ class PlanIntake:
         won, notes = [], []
         for i, record in enumerate(batch.records):
             try:
-                plan = RunPlanned.model_validate_json(record.value)
+                plan = RunPlanned.model_validate_json(record.value or b"")
             except ValidationError as error:
                 await bury(self._app.aiokafka_producer, batch, i, f"no RunPlanned: {error.error_count()} errors")
                 continue
             entry, noted = self._expansion.note(batch.tp.partition, plan, record.offset)
             if entry.offset == record.offset:
-                won.append((plan, entry))
+                won.append(plan)
                 notes.append(noted)
             else:
                 _log.info("plan_ignored", run_id=plan.run_id, plan_id=plan.plan_id)
         await asyncio.gather(*notes)
-        await self._events.report(*(self._report(plan) for plan, _ in won))
-        for plan, entry in won:
-            self._expansion.start(batch.tp.partition, plan, entry)
+        await self._events.report(*(self._report(plan) for plan in won))
+        for plan in won:
+            self._expansion.start(batch.tp.partition, plan)
 
     def _report(self, plan: RunPlanned) -> RunPlanReported:
         return RunPlanReported(run_id=plan.run_id, total=plan.total, skipped=plan.skipped, chunks=plan.chunks,

@@ -42,7 +42,7 @@ class Expansion:
     def __init__(self, app: StreamApp, layout: Layout, *, lanes: LaneTopic, chunks: ChunkReader, reader: RangeReader,
                  rate_of: Callable[[str], float | None], ahead: float, orders: Orders = NO_ORDERS,
                  clock: Clock = wall_clock) -> None:
-        """`lanes.progress` and `reader` must be started before partitions are assigned."""
+        """`lanes.progress` must have caught up, and `reader` be started, when `app` calls us on assignment."""
         self._app, self._lanes, self._chunks, self._reader = app, lanes, chunks, reader
         self._rate_of, self._ahead, self._orders, self._clock = rate_of, ahead, orders, clock
         self._table = MergedTable(app, "plans", layout.engines, ttl_seconds=KEPT)
@@ -55,15 +55,17 @@ class Expansion:
 
     def note(self, partition: int, plan: RunPlanned, offset: int) -> tuple[PlanEntry, Awaitable[None]]:
         """Which plan of the run counts (that of `entry.offset`), and what to await until that is durable."""
-        key = plan.run_id.encode()
-        known = merged(PlanEntry.decode(value) for _, value in self._table.copies(partition, key))
-        entry = known or PlanEntry(offset, finished=not plan.chunks)
+        entry = self._noted(partition, plan.run_id) or PlanEntry(offset, finished=not plan.chunks)
         # Written even if it is known: the store may be ahead of the changelog.
-        return entry, self._table.write(partition, key, entry.encode())
+        return entry, self._table.write(partition, plan.run_id.encode(), entry.encode())
 
-    def start(self, partition: int, plan: RunPlanned, entry: PlanEntry) -> None:
-        """Expand the run from where its entry says; again, it changes nothing."""
-        if entry.finished:
+    def _noted(self, partition: int, run_id: str) -> PlanEntry | None:
+        return merged(PlanEntry.decode(value) for _, value in self._table.copies(partition, run_id.encode()))
+
+    def start(self, partition: int, plan: RunPlanned) -> None:
+        """Expand a noted run from where it is noted to be; again, it changes nothing."""
+        entry = self._noted(partition, plan.run_id)
+        if entry is None or entry.finished:
             return
         expander = self._expanders.get((partition, plan.engine))
         if expander is None:
@@ -87,10 +89,9 @@ class Expansion:
         self._tasks.clear()
         self._expanders.clear()
 
-    async def _recover(self, assigned: frozenset[TP]) -> None:
+    def _recover(self, assigned: frozenset[TP]) -> None:
         """Go on with what was noted and is not finished."""
         self._draining = False
-        await self._lanes.progress.catch_up()
         for tp in assigned:
             if tp.topic == RUN_PLANNED.name:
                 unfinished = list(self._unfinished(tp.partition))
@@ -106,7 +107,7 @@ class Expansion:
         for entry in entries:
             plan = await self._read_plan(partition, entry.offset)
             if plan is not None:
-                self.start(partition, plan, entry)
+                self.start(partition, plan)
         if entries:
             _log.info("runs_resumed", partition=partition, runs=len(entries))
 

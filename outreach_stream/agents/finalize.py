@@ -53,9 +53,14 @@ class Finalize:
         async for batch in self._app.batches(stream):
             for i, record in enumerate(batch.records):
                 if run_id := _run_to_log(record.value):
-                    self._jobs[run_id] = self._app.spawn(self._finalize(batch, i, run_id, self._jobs.get(run_id)))
+                    self._begin(batch, i, run_id)
                 else:
                     batch.done(i)
+
+    def _begin(self, batch: Batch, i: int, run_id: str) -> None:
+        job = self._app.spawn(self._finalize(batch, i, run_id, self._jobs.get(run_id)))
+        self._jobs[run_id] = job
+        job.add_done_callback(lambda _: self._jobs.get(run_id) is job and self._jobs.pop(run_id))
 
     def _give_up(self) -> None:
         """The partitions leave: whoever gets them begins again."""
@@ -72,10 +77,11 @@ class Finalize:
             try:
                 async with self._writers:
                     await self._write(batch.tp.partition, run_id)
-                batch.done(i)
-                return
             except Exception as error:  # noqa: BLE001 - a full disk, an absent broker, a bug: none may end the worker
                 log.warning("log_not_written", run_id=run_id, error=repr(error), retry_in=wait)
+            else:
+                batch.done(i)
+                return
             finally:
                 batch.release(i)
             await asyncio.sleep(wait)
@@ -90,7 +96,7 @@ class Finalize:
         config = await asyncio.to_thread(self._engine_config, record.request.engine)
         job = LogJob(log_path(self._output_dir, record.request), log_head(record, counts_of(record, run.ends), config),
                      record.plan, dict(book.tallies(run_id)))
-        recipients = await self._side.run(write_log(job, KafkaPublished(self._bootstrap, partition)))
+        recipients = await self._side.run(_write(job, self._bootstrap, partition))
         event = RunLogged(run_id=run_id, log=str(job.path), at=self._clock())
         await produce(self._app.aiokafka_producer, topics.RUN_EVENT.name, partition,
                       [Record(run_id.encode(), event.encode())])
@@ -103,6 +109,11 @@ class Finalize:
         except CatalogErrors:
             return None
         return config.model_dump(mode="json") if config else None
+
+
+async def _write(job: LogJob, bootstrap: str, partition: int) -> int:
+    async with KafkaPublished(bootstrap, partition) as published:
+        return await write_log(job, published)
 
 
 def _run_to_log(value: bytes | None) -> str | None:

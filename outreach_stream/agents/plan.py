@@ -77,7 +77,7 @@ class Planning:
 
     async def _plan_record(self, batch: Batch, i: int) -> None:
         try:
-            run = RunRequested.model_validate_json(batch.records[i].value)
+            run = RunRequested.model_validate_json(batch.records[i].value or b"")
         except ValidationError as error:
             await bury(self._app.aiokafka_producer, batch, i, f"no RunRequested: {error.error_count()} errors")
             return

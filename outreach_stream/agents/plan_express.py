@@ -66,7 +66,7 @@ class Express:
         requests: defaultdict[int, list[bytes]] = defaultdict(list)
         for i, record in enumerate(batch.records):
             try:
-                run = RunRequested.model_validate_json(record.value)
+                run = RunRequested.model_validate_json(record.value or b"")
             except ValidationError as error:
                 await bury(self._app.aiokafka_producer, batch, i, f"no RunRequested: {error.error_count()} errors")
                 continue

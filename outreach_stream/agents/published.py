@@ -1,6 +1,7 @@
 """What a run left on the topics, read from Kafka."""
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Self
 
 from outreach_stream import topics
 from outreach_stream.streaming.reader import RangeReader
@@ -10,16 +11,27 @@ TOGETHER = 500
 
 
 class KafkaPublished:
-    """`runs.ports.Published` for one partition. Connects anew for each use: logs are written seldom."""
+    """`runs.ports.Published` for one partition, as an async context manager, for one event loop.
+
+    Results are read by a consumer of their own; the one for chunks is connected when the first is asked for.
+    """
 
     def __init__(self, bootstrap: str, partition: int) -> None:
-        self._bootstrap, self._partition = bootstrap, partition
+        self._partition = partition
+        self._reader = RangeReader(bootstrap)
+        self._connected = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._connected:
+            await self._reader.stop()
 
     async def results(self, start: int, end: int) -> AsyncIterator[Sequence[bytes]]:
         """Values of `send.result` from offset `start` up to before `end`."""
         values: list[bytes] = []
-        reader = RangeReader(self._bootstrap)
-        async for record in reader.records(topics.SEND_RESULT.name, self._partition, start, end):
+        async for record in self._reader.records(topics.SEND_RESULT.name, self._partition, start, end):
             values.append(record.value)
             if len(values) >= TOGETHER:
                 yield values
@@ -28,5 +40,7 @@ class KafkaPublished:
 
     async def chunk(self, offset: int) -> bytes:
         """Value of the `run.chunk` record at `offset`."""
-        async with RangeReader(self._bootstrap) as reader:
-            return await reader.get(topics.RUN_CHUNK.name, self._partition, offset)
+        if not self._connected:
+            await self._reader.start()
+            self._connected = True
+        return await self._reader.get(topics.RUN_CHUNK.name, self._partition, offset)

@@ -12,7 +12,7 @@ from outreach_stream import topics
 from outreach_stream.delivery.deliver import Item
 from outreach_stream.delivery.floor import Floor
 from outreach_stream.domain.events import LaneProgress, SendRequested, SendResult
-from outreach_stream.domain.identity import partition_of
+from outreach_stream.domain.identity import CHUNK_SIZE, partition_of
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
 from outreach_stream.streaming.dead_letters import bury
@@ -31,27 +31,50 @@ def register(app: StreamApp, floor: Floor) -> None:
         floor.assigned({tp.partition for tp in tps if tp.topic == topics.SEND_REQUESTED.name})
 
     app.on_assigned.append(assigned)
+    app.on_drain.append(floor.rest)
     app.before_release.append(floor.last_words)
     app.on_released.append(floor.close)
+    app.on_before_shutdown.connect(_closing(floor), sender=app)  # unfiltered, other apps of the process would call it
     app.task(lambda: _tell_progress(app, floor))
+
+
+def _closing(floor: Floor) -> Any:
+    async def close_engines(_app: StreamApp, **_: object) -> None:  # everything is drained and committed by now
+        await floor.shut()
+    return close_engines
 
 
 def _agent(app: StreamApp, floor: Floor) -> Any:
     async def send(stream: Any) -> None:
         async for batch in app.batches(stream):
-            for i, record in enumerate(batch.records):
-                try:
-                    request = SendRequested.model_validate_json(record.value or b"")
-                except ValidationError as error:
-                    app.spawn(_bury(app, batch, i, error))
-                else:
-                    floor.put(batch.tp.topic, batch.tp.partition, Item(batch, i, record.offset, request))
+            try:
+                _take(app, floor, batch)
+            except Exception as error:  # noqa: BLE001 - Faust would go on without the batch, its partition stand still
+                await app.crash(error)
     return send
 
 
-async def _bury(app: StreamApp, batch: Batch, i: int, error: ValidationError) -> None:
+def _take(app: StreamApp, floor: Floor, batch: Batch) -> None:
+    for i, record in enumerate(batch.records):
+        try:
+            request = _request(record.value or b"")
+        except ValueError as error:
+            app.spawn(_bury(app, batch, i, error))
+        else:
+            floor.put(batch.tp.topic, batch.tp.partition, Item(batch, i, record.offset, request))
+
+
+def _request(value: bytes) -> SendRequested:
+    """The request in `value`; raises `ValueError`."""
+    request = SendRequested.model_validate_json(value)
+    if not 0 <= request.index < CHUNK_SIZE:
+        raise ValueError(f"index {request.index} is in no chunk")
+    return request
+
+
+async def _bury(app: StreamApp, batch: Batch, i: int, error: ValueError) -> None:
     if await batch.claim(i):
-        problem = error.errors(include_input=False)[0]["msg"]
+        problem = error.errors(include_input=False)[0]["msg"] if isinstance(error, ValidationError) else f"{error}"
         await bury(app.aiokafka_producer, batch, i, f"not a SendRequested: {problem}")
         batch.done(i)
 

@@ -82,7 +82,7 @@ class Track:
             book = self.book(batch.tp.partition)
             touched = book.count(results)
             await asyncio.gather(*book.write(touched))
-            await self._finish(batch, book, touched, book.settled(touched))
+            await self._finish(batch, book, touched, book.ended(touched))
 
     async def _finish(self, batch: Batch, book: Book, touched: Touched, told: Iterable[str]) -> None:
         if await batch.owned():

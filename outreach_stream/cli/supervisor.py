@@ -46,12 +46,12 @@ class Supervisor:
 
     Each is on a leash: the kernel kills it when we die, even by kill -9. Each has a session of its own: a terminal's
     Ctrl-C reaches us alone, and we tell them in order. Use it from the main thread, which the leash is tied to.
-    `on_death(program, code)` is called for each death that was not asked for.
+    `on_death(program, code, seconds)` is told of each death that was not asked for, and when it is started again.
     """
 
     def __init__(self, programs: Iterable[Program], *, grace: float,
-                 on_death: Callable[[Program, int], None] | None = None) -> None:
-        self._programs, self._grace, self._on_death = tuple(programs), grace, on_death
+                 on_death: Callable[[Program, int, float], None] | None = None) -> None:
+        self._programs, self._grace, self._on_death = tuple(programs), grace, on_death or _tell
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
 
@@ -86,9 +86,7 @@ class Supervisor:
                 return
             deaths = 1 if monotonic() - started > HEALTHY else deaths + 1
             wait = min(FIRST_WAIT * 2 ** (deaths - 1), LONGEST_WAIT)
-            _log.error("process_died", program=program.name, code=code, restart_in=wait)
-            if self._on_death:
-                self._on_death(program, code)
+            self._on_death(program, code, wait)
             await self._stopping_within(wait)
 
     async def _once(self, program: Program) -> int:
@@ -112,6 +110,10 @@ class Supervisor:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
+
+
+def _tell(program: Program, code: int, seconds: float) -> None:
+    _log.error("process_died", program=program.name, code=code, restart_in=seconds)
 
 
 async def _start(program: Program) -> asyncio.subprocess.Process:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from outreach_stream.broker.admin import check_topics, create_topics, describe_topics
-from outreach_stream.broker.errors import BrokerError
+from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.settings import load_settings
 from outreach_stream.topics import FLOW, Topic
 
@@ -29,7 +28,7 @@ Anything else: alter the topic's configuration with Kafka's own tools; it is nev
 def create(bootstrap: Bootstrap = None) -> None:
     """Create the topics that are missing. Those that exist are left as they are."""
     settings = load_settings()
-    created = _run(create_topics(_address(bootstrap), settings.layout(), settings.replication))
+    created = asyncio.run(create_topics(_address(bootstrap), settings.layout(), settings.replication))
     print("\n  ".join([f"{len(created)} topics created, {len(FLOW) - len(created)} were there.", *created]))
     _report(bootstrap)
 
@@ -44,7 +43,7 @@ def check(bootstrap: Bootstrap = None) -> None:
 @app.command("list")
 def list_topics(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
     """Show every topic in the order in which a mail meets them, with its real number of partitions."""
-    found = _run(describe_topics(_address(bootstrap)))
+    found = asyncio.run(describe_topics(_address(bootstrap)))
     rows = [_row(topic, found[topic.name].partitions if topic.name in found else None) for topic in FLOW]
     if as_json:
         print(json.dumps(rows, indent=2))
@@ -66,26 +65,14 @@ def _row(topic: Topic, partitions: int | None) -> dict[str, str | int | bool | N
 
 
 def _report(bootstrap: str | None) -> None:
-    """Exit with 1 after saying what is wrong with the topics, if anything is."""
-    problems = _run(check_topics(_address(bootstrap), load_settings().layout()))
-    for problem in problems:
-        typer.secho(str(problem), err=True, fg="red")
+    """Raises `CommandError` that says what is wrong with the topics, if anything is."""
+    problems = asyncio.run(check_topics(_address(bootstrap), load_settings().layout()))
     if problems:
-        typer.echo(ADVICE, err=True)
-        raise typer.Exit(1)
+        raise CommandError("\n".join([*map(str, problems), ADVICE]))
 
 
 def _address(bootstrap: str | None) -> str:
     address = bootstrap or load_settings().kafka_bootstrap
-    if address:
-        return address
-    raise typer.BadParameter("say which Kafka: --bootstrap host:port, or OUTREACH_KAFKA_BOOTSTRAP")
-
-
-def _run[T](work: Coroutine[None, None, T]) -> T:
-    """Do it; a broker that cannot be reached or refuses ends the command with its reason."""
-    try:
-        return asyncio.run(work)
-    except BrokerError as error:
-        typer.secho(str(error), err=True, fg="red")
-        raise typer.Exit(1) from None
+    if not address:
+        raise CommandError("Which Kafka? Say --bootstrap host:port, or set OUTREACH_KAFKA_BOOTSTRAP.", Exit.USAGE)
+    return address

@@ -2,28 +2,39 @@
 
 import asyncio
 import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from outreach_stream.broker.errors import NoBrokerError
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.kafka import find_kafka, kafka_for, prepare
+from outreach_stream.cli.process import service
 from outreach_stream.cli.signals import on_stop
 from outreach_stream.cli.supervisor import Program, Supervisor, outreach
-from outreach_stream.settings import Settings, load_settings
-from outreach_stream.telemetry import logs
+from outreach_stream.settings import Settings
 
-ROLES = ("aggregator", "dispatcher", "sender")
-"""In the order in which a mail meets them."""
+
+class Role(StrEnum):
+    """What a worker can do, in the order in which a mail meets it."""
+
+    AGGREGATOR = "aggregator"
+    DISPATCHER = "dispatcher"
+    SENDER = "sender"
+    ALL = "all"
+
+
+ROLES = (Role.AGGREGATOR, Role.DISPATCHER, Role.SENDER)
 
 GRACE = 15.0
 """Seconds a stopping worker has beyond its drain, to commit and leave its group, before it is killed."""
 
 
 def worker(
-    roles: Annotated[list[Literal["aggregator", "dispatcher", "sender", "all"]], typer.Argument(
+    roles: Annotated[list[Role], typer.Argument(
         help="What to do: aggregator, dispatcher, sender; several, or all, get a process each.")],
     data_dir: Annotated[Path | None, typer.Option(
         help="Folder of the local tables, one below it for each role. [default: OUTREACH_STATE_DIR]")] = None,
@@ -36,9 +47,8 @@ def worker(
     Several roles get a process each, and one that dies is started again. Without OUTREACH_KAFKA_BOOTSTRAP the embedded
     Kafka of the state folder is used, and started if it isn't running.
     """
-    settings = load_settings()
-    logs.configure(settings)
-    wanted = [role for role in ROLES if role in roles or "all" in roles]
+    settings = service()
+    wanted = [role for role in ROLES if role in roles or Role.ALL in roles]
     folder = _folder(settings, data_dir, instance)
     single = asyncio.run(_single(settings)) if len(wanted) == 1 else None
     if single is None:
@@ -75,15 +85,17 @@ def _work(role: str, settings: Settings) -> int:
         raise CommandError(f"{error} (--instance NAME does).", Exit.USAGE) from error
 
 
-async def _supervise(roles: list[str], settings: Settings, folder: Path) -> int:
+async def _supervise(roles: Sequence[str], settings: Settings, folder: Path) -> int:
     async with kafka_for(settings) as bootstrap:
-        supervisor = Supervisor(role_programs(roles, bootstrap, folder), grace=settings.drain_timeout + GRACE)
+        programs = role_programs(roles, {"OUTREACH_KAFKA_BOOTSTRAP": bootstrap}, folder)
+        supervisor = Supervisor(programs, grace=settings.drain_timeout + GRACE)
         on_stop(supervisor.stop)
         await supervisor.run()
     return Exit.OK
 
 
-def role_programs(roles: list[str], bootstrap: str, folder: Path, output: Path | None = None) -> list[Program]:
-    """One program for each role; with `output`, each writes to a file of its own in that folder."""
-    env = {"OUTREACH_KAFKA_BOOTSTRAP": bootstrap, "OUTREACH_STATE_DIR": str(folder)}
+def role_programs(roles: Sequence[str], env: Mapping[str, str], folder: Path,
+                  output: Path | None = None) -> list[Program]:
+    """One program for each role, with its state in `folder`; with `output`, its log in a file in that folder."""
+    env = {**env, "OUTREACH_STATE_DIR": str(folder)}
     return [outreach(role, "worker", role, env=env, output=output and output / f"{role}.log") for role in roles]

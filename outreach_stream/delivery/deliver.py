@@ -59,6 +59,9 @@ class Witness(Protocol):
     def on_wire(self) -> None:
         """From now on it may have been sent. Called right before the hand-over; must not wait."""
 
+    def off_wire(self) -> None:
+        """What was handed over was not accepted, or its doubt is durable; another attempt follows."""
+
     async def in_doubt(self) -> None:
         """An attempt may have been sent and another follows; returns when that is durable."""
 
@@ -99,6 +102,8 @@ class Delivery:
             if step.doubted and not doubted:
                 doubted = True
                 await witness.in_doubt()
+            witness.off_wire()
+            item.batch.release(item.i)  # a drain need not wait for an attempt that it will not let be made
             slot.give()
             await asyncio.sleep(step.delay)
             await slot.take()
@@ -110,7 +115,11 @@ class Delivery:
 
     async def _attempt(self, item: Item, message: OutgoingMessage, witness: Witness) -> Outcome | None:
         """Connection, then token, then lease, then the one attempt. None: the partition leaves."""
-        connection = await self.desk.engine.acquire()
+        try:
+            connection = await self.desk.engine.acquire()
+        except Exception as error:
+            log.exception("acquire_failed", send_id=item.send_id, engine=self.desk.id)
+            connection = Transient("engine_error", type(error).__name__)
         if isinstance(connection, Failure):
             return connection if await item.batch.claim(item.i) else None
         try:

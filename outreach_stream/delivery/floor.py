@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import structlog
+
 from outreach_stream.delivery.deliver import Delivery, Item
 from outreach_stream.delivery.desk import Desk
 from outreach_stream.delivery.lane import Composers, Lane, LaneKey, LaneParts, Spawn
@@ -11,6 +13,8 @@ from outreach_stream.delivery.recorder import Publish, Recorder
 from outreach_stream.delivery.sent import SentRecord
 from outreach_stream.domain.clock import Clock
 from outreach_stream.domain.ports import Copies
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -40,20 +44,29 @@ class Floor:
     _partitions: dict[int, _Partition] = field(default_factory=dict)
     _desks: dict[str, Desk] = field(default_factory=dict)
     _told: dict[LaneKey, int] = field(default_factory=dict)
+    _resting: bool = True
 
     def assigned(self, partitions: set[int]) -> None:
         """These partitions of the lanes' topics are ours now. Called before the first request of an assignment."""
-        self._owned = partitions
+        self._owned, self._resting = partitions, False
         for desk in self._desks.values():
             desk.own(partitions)
 
     def put(self, topic: str, partition: int, item: Item) -> None:
-        """Take the next request of a partition, in offset order."""
+        """Take the next request of a partition, in offset order; one that is leaving is delivered again."""
+        if self._resting or not item.batch.live:  # a lane opened now would outlive what it read of the table
+            return
         key = LaneKey(topic, partition, item.request.engine)
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = self._open(key)
         lane.put(item)
+
+    def rest(self) -> None:
+        """Partitions are about to leave: begin nothing more."""
+        self._resting = True
+        for lane in self._lanes.values():
+            lane.rest()
 
     async def last_words(self) -> None:
         """Before partitions leave: make durable what was not handed over, so that a deploy leaves no doubt."""
@@ -61,6 +74,7 @@ class Floor:
 
     def close(self) -> None:
         """The partitions have left: stop every lane."""
+        self._resting = True
         for lane in self._lanes.values():
             lane.close()
         for partition in self._partitions.values():
@@ -79,7 +93,11 @@ class Floor:
         shared = self._partitions.get(key.partition)
         if shared is None:
             shared = self._partitions[key.partition] = self._share(key.partition)
-        delivery = Delivery(self._desk(key.engine), not self.held(key.topic), self.clock)
+        desk = self._desk(key.engine)
+        if not desk.bucket.unlimited and key.partition not in desk.lanes:
+            # Its share of the rate may be nothing, and then it stands still until the engine has its lanes back.
+            log.warning("request_outside_of_engines_lanes", engine=key.engine, lane=key.partition, lanes=desk.lanes)
+        delivery = Delivery(desk, not self.held(key.topic), self.clock)
         return Lane(key, LaneParts(delivery, self.table, shared.record, shared.recorder, self.composers, self.spawn))
 
     def _share(self, partition: int) -> _Partition:

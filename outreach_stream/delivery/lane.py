@@ -59,6 +59,9 @@ class _Witness:
     def on_wire(self) -> None:
         self.covered.discard(self.item.offset)
 
+    def off_wire(self) -> None:
+        self.covered.add(self.item.offset)
+
     async def in_doubt(self) -> None:
         await self.record.write([(*self.item.key, Mark.DOUBTED)])
 
@@ -72,13 +75,14 @@ class Lane:
         self._arrived = asyncio.Event()
         self._unfinished: OrderedDict[int, None] = OrderedDict()
         self._open: dict[tuple[str, int, int], list[Item]] = {}
-        self._covered: set[int] = set()
+        self._covered: set[int] = set()  # by the watermark, and not on the wire
         copies = parts.table.copies(key.partition, key.watermark_key)
         self._earlier = [Watermark.decode(value) for _, value in copies]
         own = [Watermark.decode(value) for writer, value in copies if writer == parts.table.writer]
         self._own = own[0] if own else Watermark()
         self._seen = 0
-        self._tasks = {parts.spawn(self._run())}
+        self._deliveries: set[asyncio.Task[None]] = set()
+        self._beginner = parts.spawn(self._run())
 
     # --- what its owner calls ---
     def put(self, item: Item) -> None:
@@ -93,15 +97,21 @@ class Lane:
         """Every request of this lane below this offset is finished."""
         return next(iter(self._unfinished), self._seen)
 
+    def rest(self) -> None:
+        """The partition is about to leave: begin nothing more, so that `last_word` is the last."""
+        self._beginner.cancel()
+
     async def last_word(self) -> None:
         """Before the partition leaves: say durably which of the covered requests were not handed over."""
-        if self._covered:
-            self._own = self._own.released(self._covered, self.finished)
+        # What an earlier cut-off left in doubt stays covered: the doubt may stand nowhere else yet.
+        certain = [offset for offset in self._covered if not maybe_sent(offset, self._earlier)]
+        if certain:
+            self._own = self._own.released(certain, self.finished)
             await self._parts.table.write(self.key.partition, self.key.watermark_key, self._own.encode())
 
     def close(self) -> None:
         """The partition has left: stop everything. What is cut off on the wire stays covered, thus in doubt."""
-        for task in self._tasks:
+        for task in (self._beginner, *self._deliveries):
             task.cancel()
 
     # --- the work ---
@@ -119,7 +129,8 @@ class Lane:
             self._open[item.key].append(item)
             return
         marks = self._parts.record.marks(item.request.run_id, item.request.chunk)
-        doubted = marks.has(Mark.DOUBTED, item.request.index) or maybe_sent(item.offset, self._earlier)
+        doubted = marks.has(Mark.DOUBTED, item.request.index) or (
+            item.request.skip is None and maybe_sent(item.offset, self._earlier))
         known = self._known_end(item, marks, doubted=doubted)
         self._open[item.key] = []
         if known is not None:
@@ -136,8 +147,9 @@ class Lane:
         slot = Slot(self._parts.delivery.desk)
         await slot.take()
         task = self._parts.spawn(self._deliver(item, composer, slot, witness, doubted=doubted))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._deliveries.add(task)
+        task.add_done_callback(self._deliveries.discard)
+        task.add_done_callback(lambda _: slot.give())  # a task cancelled before its first step would not give it
 
     def _known_end(self, item: Item, marks: Marks, *, doubted: bool) -> Delivered | None:
         """The end of a request that is not to be attempted (again), from what is known; None: deliver it."""
@@ -154,13 +166,9 @@ class Lane:
         return None
 
     async def _deliver(self, item: Item, composer: Composer, slot: Slot, witness: _Witness, *, doubted: bool) -> None:
-        try:
-            delivered = await self._parts.delivery.deliver(item, composer, slot, witness, doubted=doubted)
-        finally:
-            slot.give()
+        delivered = await self._parts.delivery.deliver(item, composer, slot, witness, doubted=doubted)
         if delivered is None:
             item.batch.release(item.i)
-            self._covered.add(item.offset)  # whatever was handed over was refused: nothing of it is out
             self._open.pop(item.key, None)
         else:
             self._conclude(item, delivered)
@@ -175,8 +183,8 @@ class Lane:
         ahead = self._parts.delivery.desk.places - 1 if self._parts.delivery.resend else 0
         block = [item.offset, *(following.offset for following in islice(self._queue, ahead))]
         self._own = self._own.advanced(block)
+        self._covered.update(block)  # before the write: a last word may come while it is under way
         await self._parts.table.write(self.key.partition, self.key.watermark_key, self._own.encode())
-        self._covered.update(block)
 
     def _conclude(self, item: Item, delivered: Delivered) -> None:
         self._parts.recorder.put(Ended(item, delivered, self._recorded))

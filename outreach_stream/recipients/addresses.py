@@ -71,7 +71,7 @@ def _checked(text: str) -> str | None:
     """The slow road, for addresses beyond ASCII and for those that are wrong."""
     try:
         # Special names (.local, .test) are fine within a company, hence not globally_deliverable.
-        found = validate_email(text, check_deliverability=False, globally_deliverable=False)
+        found = validate_email(text, check_deliverability=False, globally_deliverable=False, strict=True)
     except EmailNotValidError:
         return None
     domain = found.ascii_domain

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from outreach_stream.recipients.failures import QueryFailed
+from outreach_stream.recipients.failures import DatabaseUnavailable, QueryFailed
 
 _STEPS = 20_000
 """SQLite instructions between two looks at the clock: about a millisecond."""
@@ -23,12 +24,15 @@ _APPLICATION = "outreach-stream"
 def open_database(database: str) -> AsyncEngine:
     """An engine for `sqlite:///path`, `postgresql://…`, or `env:NAME` holding either; it keeps no connection.
 
-    Raises `QueryFailed` when there is no such URL; connects to nothing yet. The caller disposes of it.
+    Raises `QueryFailed` when there is no such URL, `DatabaseUnavailable` when there is no such file; connects to
+    nothing yet. The caller disposes of it.
     """
     url = _url(database)
     if url.get_backend_name() == "sqlite":
         if not url.database or url.database == ":memory:":
             raise QueryFailed("a SQLite database needs a path: sqlite:///people.db")
+        if not Path(url.database).is_file():
+            raise DatabaseUnavailable("the SQLite file of recipients.database does not exist")
         # mode=ro: the file is neither written nor, when it is missing, created.
         url = url.set(drivername="sqlite+aiosqlite", database=f"file:{quote(url.database)}",
                       query={"mode": "ro", "uri": "true"})

@@ -2,17 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from sqlalchemy import text
-from sqlalchemy.exc import ResourceClosedError, SQLAlchemyError
+from sqlalchemy.exc import ResourceClosedError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncResult
 
 from outreach_stream.recipients.databases import begin_reading, open_database
 from outreach_stream.recipients.failures import QueryFailed
-from outreach_stream.recipients.translation import timed_out, translated
+from outreach_stream.recipients.translation import FOREIGN, timed_out, translated
 
 BATCH = 1_000
 """Rows fetched at once."""
@@ -64,14 +64,12 @@ async def stream(
     engine = open_database(query.database)
     try:
         connection = await budget.spend(engine.connect().start())
-        stop: Callable[[], None] | None = None
         try:
-            stop = await budget.spend(begin_reading(connection, seconds=budget.left))
+            budget.stop = await budget.spend(begin_reading(connection, seconds=budget.left))
             result = await budget.spend(_execute(connection, query.query, parameters or {}))
             yield Rows(result, budget)
         finally:
-            if stop is not None:
-                stop()
+            budget.stop()
             # A cancelled caller must not leave before the connection has gone.
             await asyncio.shield(_close(connection))
     finally:
@@ -84,19 +82,34 @@ class _Budget:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self.left = seconds
+        self.stop: Callable[[], None] = _nothing
+        """Ends the statement that runs at this moment."""
 
-    async def spend[T](self, step: Awaitable[T]) -> T:
-        """The result of `step`, its duration taken from the budget."""
+    async def spend[T](self, step: Coroutine[Any, Any, T]) -> T:
+        """The result of `step`, its duration taken from the budget; a cancelled step has ended when this returns."""
         began = time.monotonic()
+        task = asyncio.create_task(step)
         try:
-            async with asyncio.timeout(max(self.left, 0)):
-                return await step
-        except TimeoutError as error:
-            raise timed_out(self._seconds) from error
-        except (SQLAlchemyError, OSError) as error:
+            await asyncio.wait({task}, timeout=max(self.left, 0))
+            if not task.done():
+                raise timed_out(self._seconds)
+            return task.result()
+        except FOREIGN as error:
             raise translated(error, self._seconds) from error
         finally:
             self.left -= time.monotonic() - began
+            if not task.done():
+                await self._end(task)
+
+    async def _end(self, task: asyncio.Task[Any]) -> None:
+        # The statement first: a driver that tidies up behind a running one waits for its end.
+        self.stop()
+        task.cancel()
+        await asyncio.wait({task}, timeout=_CLOSING)
+
+
+def _nothing() -> None:
+    """Nothing runs yet."""
 
 
 async def _execute(connection: AsyncConnection, query: str, given: Mapping[str, Any]) -> AsyncResult[Any]:
@@ -120,5 +133,5 @@ async def _close(connection: AsyncConnection) -> None:
     try:
         async with asyncio.timeout(_CLOSING):
             await connection.close()
-    except (TimeoutError, SQLAlchemyError, OSError):
+    except FOREIGN:  # A TimeoutError is an OSError.
         await connection.invalidate()

@@ -1,8 +1,14 @@
 """What databases say, as failures of ours: translated once, without parameters, passwords or anybody's data."""
 
-from sqlalchemy.exc import DBAPIError
+import sqlite3
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from outreach_stream.recipients.failures import DatabaseUnavailable, QueryFailed, QueryTimeout, RecipientsFailed
+
+FOREIGN = (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error)
+"""Errors that become ours. SQLAlchemy lets some of its drivers' through as they are."""
 
 _QUERY_CANCELED = "57014"
 _READ_ONLY = "25006"
@@ -21,14 +27,16 @@ def timed_out(seconds: float) -> QueryTimeout:
 
 def translated(error: Exception, seconds: float) -> RecipientsFailed:
     """The failure that `error` of SQLAlchemy, a driver or the network means."""
-    if not isinstance(error, DBAPIError):
-        if isinstance(error, OSError):
-            return DatabaseUnavailable(f"the database cannot be reached: {error.strerror or type(error).__name__}")
-        return QueryFailed(f"the query cannot be prepared: {type(error).__name__}")
-    cause = error.orig
+    cause = error.orig if isinstance(error, DBAPIError) else error
     message = str(cause).rpartition(">: ")[2].partition("\n")[0]  # SQLAlchemy puts the driver's class before it.
     state = getattr(cause, "sqlstate", None)
-    return _postgresql(state, message, seconds) if state else _sqlite(message, seconds)
+    if state:
+        return _postgresql(state, message, seconds)
+    if isinstance(cause, OSError):
+        return DatabaseUnavailable(f"the database cannot be reached: {cause.strerror or type(cause).__name__}")
+    if isinstance(error, DBAPIError | sqlite3.Error):
+        return _sqlite(message, seconds)
+    return QueryFailed(f"the query cannot be run: {type(cause).__name__}")
 
 
 def _postgresql(state: str, message: str, seconds: float) -> RecipientsFailed:

@@ -6,11 +6,11 @@ from types import TracebackType
 from typing import Any
 
 from jinja2 import meta
-from jinja2.exceptions import SecurityError, UndefinedError
+from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Context
 
 from outreach_stream.rendering.failures import RenderError
-from outreach_stream.rendering.sandbox import LOOP_BUDGET, EmptyValue, MailEnvironment, foreign_parts
+from outreach_stream.rendering.sandbox import LOOP_BUDGET, EmptyValue, MailEnvironment, TooCostly, foreign_parts
 
 LARGEST_PART = 1_048_576
 """Characters that one rendered part may have: more is a mistake, and mail programs clip at a tenth of it."""
@@ -68,7 +68,7 @@ class Part:
 
     def _explain(self, error: Exception) -> str:
         """The error in words that hold only the template's own text, never a recipient's."""
-        if isinstance(error, SecurityError | EmptyValue) and type(error).__module__.startswith("outreach_stream"):
+        if isinstance(error, TooCostly | EmptyValue):
             return str(error)
         if isinstance(error, _TooLarge):
             return _TOO_LARGE

@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import StrictUndefined, Undefined, nodes
-from jinja2.exceptions import SecurityError, TemplateRuntimeError
+from jinja2.exceptions import TemplateRuntimeError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 LOOP_BUDGET = 100_000
@@ -15,6 +15,10 @@ LONGEST_REPEAT = 100_000
 
 _GLOBALS = ("cycler", "dict", "joiner", "namespace")
 _OTHER_FILES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport, nodes.Block)
+
+
+class TooCostly(TemplateRuntimeError):  # noqa: N818 - named as it is said
+    """A template would take more time or memory than a mail may."""
 
 
 class EmptyValue(TemplateRuntimeError):  # noqa: N818 - named as it is said
@@ -42,17 +46,17 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
         steps = range(*arguments)
         self.budget -= len(steps)
         if self.budget < 0:
-            raise SecurityError(f"its range loops take more than {LOOP_BUDGET:,} steps")
+            raise TooCostly(f"its range loops take more than {LOOP_BUDGET:,} steps")
         return steps
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """`*` within bounds, `**` never: one line of it can take all memory."""
         if operator == "**":
-            raise SecurityError("** is not allowed")
+            raise TooCostly("** is not allowed")
         for sequence, times in ((left, right), (right, left)):
             if isinstance(sequence, str | list | tuple) and isinstance(times, int):
                 if len(sequence) * times > LONGEST_REPEAT:
-                    raise SecurityError(f"* makes more than {LONGEST_REPEAT:,} characters")
+                    raise TooCostly(f"* makes more than {LONGEST_REPEAT:,} characters")
                 break
         return super().call_binop(context, operator, left, right)
 

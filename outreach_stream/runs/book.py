@@ -137,7 +137,7 @@ class Book:
         run = self.run(run_id)
         return run_status(run_id, run.record, run.ends, self._clock())
 
-    def settled(self, touched: Touched) -> list[str]:
+    def ended(self, touched: Touched) -> list[str]:
         """Those touched whose status is due at once, because it may be the last."""
         states = ((run_id, self.run(run_id).record.state) for run_id in touched.runs)
         return [run_id for run_id, state in states if state and state.terminal]

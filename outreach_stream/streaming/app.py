@@ -16,10 +16,9 @@ from faust.types import TP
 
 from outreach_stream.streaming.batch import Batch
 from outreach_stream.streaming.consumer import BatchConsumer
-from outreach_stream.streaming.drain import CLOSE_RESERVE
 from outreach_stream.streaming.instance import InstanceId
 from outreach_stream.streaming.lease import Lease
-from outreach_stream.streaming.limits import BATCH_BYTES, LINGER_MS, Limits, StopClock
+from outreach_stream.streaming.limits import BATCH_BYTES, CLOSE_RESERVE, FORCE_RESERVE, LINGER_MS, Limits, StopClock
 from outreach_stream.streaming.producer import IdempotentProducer
 
 if getattr(faust.streams, "_CStreamIterator", None) is None:
@@ -185,7 +184,7 @@ class StreamApp(faust.App):
     @override
     async def stop(self) -> None:               # stock: each part waits for its own time, together far too long
         """Stops within `limits.stop` seconds, whatever the broker does."""
-        self.stop_clock.start(self.limits.stop)
+        self.stop_clock.start(self.limits.stop - FORCE_RESERVE)
         try:
             async with asyncio.timeout(self.stop_clock.left(self.limits.stop, reserve=0.0)):
                 await super().stop()

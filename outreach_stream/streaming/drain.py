@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from outreach_stream.streaming.limits import CLOSE_RESERVE, COMMIT_RESERVE, DRAIN_RESERVE
+
 if TYPE_CHECKING:
     from outreach_stream.streaming.consumer import BatchConsumer
 
@@ -14,12 +16,6 @@ log = structlog.get_logger()
 
 POLL = 0.01
 """Seconds between two looks at the work that is left."""
-
-RELEASE_RESERVE, COMMIT_RESERVE = 5.0, 3.0
-"""Seconds before a stop's deadline by which the claimed work, and the hooks before the commit, must have ended."""
-
-CLOSE_RESERVE = 2.0
-"""Seconds that leaving the group and closing the connections keep for themselves."""
 
 
 class Drain:
@@ -64,7 +60,7 @@ class Drain:
         started = monotonic()
         while busy := self._in_work():
             # Asked each time: a stop that comes during a rebalance has less time.
-            if not self._app.stop_clock.left(self._give_up_at - monotonic(), reserve=RELEASE_RESERVE):
+            if not self._app.stop_clock.left(self._give_up_at - monotonic(), reserve=DRAIN_RESERVE):
                 log.error("drain_gave_up", records=busy, seconds=round(monotonic() - started, 1))
                 return
             await asyncio.sleep(POLL)
@@ -85,3 +81,7 @@ class Drain:
                 await self._consumer.force_commit(start_new_transaction=False)
         except TimeoutError:
             log.warning("drain_commit_timed_out")
+        except asyncio.CancelledError:          # handed over from the consumer's thread, which a crash has ended
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            log.warning("drain_commit_cut_off")

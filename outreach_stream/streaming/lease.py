@@ -34,6 +34,10 @@ class Lease:
         elif error_code in EXPELLING:
             self.until = LOST
 
+    def end(self) -> None:
+        """We leave the group by ourselves: nothing is ours from here on."""
+        self.until = LOST
+
     def valid(self) -> bool:
         """True while nobody else can own our partitions."""
         return monotonic() < self.until

@@ -5,6 +5,13 @@ from time import monotonic
 
 NEVER = float("inf")
 
+DRAIN_RESERVE, COMMIT_RESERVE, CLOSE_RESERVE, LEAVE_RESERVE = 5.0, 3.0, 2.0, 1.0
+"""Seconds before a stop's deadline by which must have ended: the claimed work; the hooks before the commit; the commit
+and every flush; leaving the group."""
+
+FORCE_RESERVE = 1.0
+"""Seconds from that deadline to the moment at which the process is ended by force: `Limits.stop`."""
+
 BATCH_BYTES = 512 * 1024
 """Bytes of one produced batch at most, and so of one record. A run's chunk (256 KiB) fits with all around it."""
 
@@ -29,7 +36,7 @@ class Limits:
     commit: float = 10.0
     """A flush and a commit may take so long together. With `drain` it must fit into the rebalance timeout."""
     stop: float = 30.0
-    """A stop as a whole: drain, commit, leaving the group, closing connections."""
+    """A stop as a whole: drain, commit, leaving the group, closing connections, and by force if need be."""
     fetch_wait: float = 0.25
     """The broker may hold a fetch back so long while it has little to give."""
 

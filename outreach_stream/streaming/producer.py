@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, override
 
 from faust.transport.drivers import aiokafka as driver
 
-from outreach_stream.streaming.drain import CLOSE_RESERVE
+from outreach_stream.streaming.limits import CLOSE_RESERVE, LEAVE_RESERVE
 
 if TYPE_CHECKING:
     from outreach_stream.streaming.app import StreamApp
@@ -45,7 +45,7 @@ class IdempotentProducer(driver.Producer):
     @override
     async def on_stop(self) -> None:            # stock: waits for every record, during an outage for ever
         try:
-            async with asyncio.timeout(self.app.stop_clock.left(self.app.limits.commit, reserve=0.5)):
+            async with asyncio.timeout(self.app.stop_clock.left(self.app.limits.commit, reserve=LEAVE_RESERVE / 2)):
                 await super().on_stop()
         except TimeoutError:
             self.log.warning("Producer: closed with records unsent")

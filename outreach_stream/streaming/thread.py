@@ -10,14 +10,13 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from outreach_stream.streaming.limits import COMMIT_RESERVE, LEAVE_RESERVE
+
 if TYPE_CHECKING:
     from outreach_stream.streaming.app import StreamApp
 
 LEASE_SHARE = 0.8
 """Part of the session timeout for which an accepted heartbeat is trusted."""
-
-STOP_RESERVE = 1.0
-"""Seconds before a stop's deadline by which the group must have been left."""
 
 
 class LeasedThread(driver.AIOKafkaConsumerThread):
@@ -56,7 +55,8 @@ class LeasedThread(driver.AIOKafkaConsumerThread):
         wanted = {driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(offset, "")
                   for tp, offset in offsets.items() if tp in assigned}
         try:
-            await asyncio.wait_for(self._ensure_consumer().commit(wanted), self.app.limits.commit)
+            left = self.app.stop_clock.left(self.app.limits.commit, reserve=COMMIT_RESERVE)
+            await asyncio.wait_for(self._ensure_consumer().commit(wanted), left)
         except (KafkaError, TimeoutError) as exc:
             self.log.warning("Commit failed, the next one covers it: %r", exc)
             return False
@@ -66,10 +66,12 @@ class LeasedThread(driver.AIOKafkaConsumerThread):
     @override
     async def on_thread_stop(self) -> None:     # stock: leaves the group and closes without limit; passed over here
         await super(driver.AIOKafkaConsumerThread, self).on_thread_stop()   # ends the queue of calls
+        self.app.lease.end()                    # after a crash the drain still runs, but the partitions are gone
         if self._consumer is None:
             return
+        left = self.app.stop_clock.left(self.app.limits.commit, reserve=LEAVE_RESERVE)
         try:
-            left = self.app.stop_clock.left(self.app.limits.commit, reserve=STOP_RESERVE)
             await asyncio.wait_for(self._consumer.stop(), left)
-        except (KafkaError, TimeoutError) as exc:
+        except (KafkaError, TimeoutError, asyncio.CancelledError) as exc:
+            # The last is aiokafka's, which awaits fetches that it has cancelled; it would keep the thread from ending.
             self.log.warning("The group was not left in order, its session will time out: %r", exc)

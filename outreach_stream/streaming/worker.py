@@ -13,14 +13,10 @@ from outreach_stream.streaming.logs import calm_libraries
 
 log = structlog.get_logger()
 
-LAST_RESORT = 2.0
-"""Seconds after a stop's deadline at which the process is ended from outside its event loop."""
-
-
 def run(app: StreamApp) -> int:
     """Runs `app` until SIGTERM or SIGINT; returns the process's exit code: 0, or 1 after a crash.
 
-    The process is gone `limits.stop` seconds after the signal, with every stack on stderr if it had to be forced.
+    The process is gone `limits.stop` seconds after the signal; with every stack on stderr if it had to be forced.
     """
     calm_libraries()
     try:
@@ -36,7 +32,7 @@ async def _until_signal(app: StreamApp) -> int:
     def stopping(number: int) -> None:
         log.info("worker_stopping", app=app.conf.id, signal=signal.Signals(number).name)
         # Not a task: what keeps a stop from ending may keep the loop from turning, or a thread from being joined.
-        faulthandler.dump_traceback_later(app.limits.stop + LAST_RESORT, exit=True)
+        faulthandler.dump_traceback_later(app.limits.stop, exit=True)
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):

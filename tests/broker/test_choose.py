@@ -1,10 +1,8 @@
 """Which Kafka the program uses."""
 
-from pathlib import Path
-
 import pytest
 
-from outreach_stream.broker.choose import Embedded, Existing, choose_broker, open_broker
+from outreach_stream.broker.choose import Embedded, Existing, choose_broker
 from outreach_stream.broker.errors import NoBrokerError
 
 
@@ -34,11 +32,3 @@ def test_without_any_broker_the_error_names_the_ways_out(jvm: bool, fetcher: boo
 
     for words in (lacking, "OUTREACH_KAFKA_BOOTSTRAP=", "docker compose up", "the network for one start"):
         assert words in str(caught.value)
-
-
-async def test_a_named_broker_is_opened_without_touching_disk_or_network(tmp_path: Path) -> None:
-    """With a broker named, nothing is started and no folder is made."""
-    async with open_broker("kafka:9092", tmp_path / "data", tmp_path / "cache") as bootstrap:
-        assert bootstrap == "kafka:9092"
-
-    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240 - the loop has nothing else to do

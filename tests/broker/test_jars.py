@@ -1,4 +1,4 @@
-"""Kafka's jars: what is locked is what is used, and the network is touched once. jgo is real, its repository is ours."""
+"""Kafka's jars: what is locked is what is used, and the network is touched once. jgo is real, the repository ours."""
 
 import hashlib
 import sys

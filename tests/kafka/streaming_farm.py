@@ -7,13 +7,17 @@ import subprocess
 import sys
 import uuid
 from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.produce import Record, new_producer, produce
+from outreach_stream.streaming.worker import serve
 
 PROGRAM = Path(__file__).with_name("streaming_worker.py")
 
@@ -37,6 +41,27 @@ async def committed(bootstrap: str, group: str) -> dict[tuple[str, int], int]:
     finally:
         await admin.close()
     return {(tp.topic, tp.partition): at.offset for tp, at in offsets.items() if at.offset >= 0}
+
+
+@asynccontextmanager
+async def running(app: StreamApp) -> AsyncIterator[StreamApp]:
+    """Runs the app in this event loop; raises what it crashed with."""
+    stop = asyncio.Event()
+    serving = asyncio.create_task(serve(app, stop))
+    try:
+        yield app
+    finally:
+        stop.set()
+        await serving
+    if app.crash_reason:
+        raise app.crash_reason
+
+
+async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
+    """Waits until `condition()` holds; TimeoutError otherwise."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
 
 
 async def fill(bootstrap: str, topic: str, partitions: int, count: int) -> None:
@@ -98,12 +123,6 @@ class Farm:
         """Partitions that a worker was assigned last."""
         mine = [line.split() for line in self._lines() if line.startswith(f"# {worker.pid} ")]
         return int(mine[-1][3]) if mine else 0
-
-    async def until(self, condition: Any, seconds: float = 30.0) -> None:
-        """Waits until `condition()` holds; TimeoutError otherwise."""
-        async with asyncio.timeout(seconds):
-            while not condition():
-                await asyncio.sleep(0.05)
 
     def _lines(self) -> list[str]:
         path = Path(self._orders["effects"])

@@ -15,14 +15,6 @@ from outreach_stream.broker.embedded import EmbeddedBroker
 from outreach_stream.broker.errors import BrokerStartError
 from outreach_stream.topics import CONTROL, Layout
 
-IN_A_TERMINAL = """
-import sys
-from pathlib import Path
-import typer
-from outreach_stream.cli.broker import broker
-typer.run(broker)
-"""
-
 
 async def test_records_survive_a_kill(kafka_broker: EmbeddedBroker) -> None:
     """A record that was acknowledged is read again after kill -9 and a start, on the same port."""
@@ -67,7 +59,7 @@ async def test_a_broker_that_dies_at_its_start_says_why(tmp_path: Path, cache_di
 def test_the_broker_ends_with_the_command_that_runs_it(tmp_path: Path, cache_dir: Path, number: signal.Signals) -> None:
     """Ctrl-C, a polite and an impolite kill of `outreach broker` all take the JVM along."""
     with subprocess.Popen(
-        [sys.executable, "-c", IN_A_TERMINAL, "--data-dir", str(tmp_path), "--port", "0"], text=True,
+        [sys.executable, "-m", "outreach_stream.cli", "broker", "--data-dir", str(tmp_path), "--port", "0"], text=True,
         stdout=subprocess.PIPE, env=os.environ | {"OUTREACH_CACHE_DIR": str(cache_dir)},
     ) as command:
         assert command.stdout is not None

@@ -6,7 +6,8 @@ from pathlib import Path
 from time import monotonic
 
 from outreach_stream.broker.embedded import EmbeddedBroker
-from tests.kafka.streaming_farm import Farm, ended
+from tests.kafka.streaming_farm import Farm, ended, until
+
 WINDOW = 16
 
 COUNT = 10_000
@@ -17,15 +18,15 @@ async def test_kill_and_restart_lose_nothing(kafka: str, tmp_path: Path) -> None
     async with Farm(kafka, tmp_path, static=True) as farm:
         await farm.fill(COUNT)
         worker = farm.start("a")
-        await farm.until(lambda: len(farm.effects()) > COUNT // 3)
+        await until(lambda: len(farm.effects()) > COUNT // 3)
         worker.kill()
         await ended(worker)
         killed = monotonic()
         before = len(farm.effects())
         farm.start("a")
-        await farm.until(lambda: len(farm.effects()) > before)
+        await until(lambda: len(farm.effects()) > before)
         silence = monotonic() - killed
-        await farm.until(lambda: len(farm.effects()) == COUNT)
+        await until(lambda: len(farm.effects()) == COUNT)
 
     assert set(range(COUNT)) == farm.effects().keys()
     assert silence < 6.0, "static membership: the successor need not wait for the session to end"
@@ -36,19 +37,19 @@ async def test_scaling_repeats_and_loses_nothing(kafka: str, tmp_path: Path) -> 
     async with Farm(kafka, tmp_path) as farm:
         await farm.fill(COUNT)
         first = farm.start("a")
-        await farm.until(lambda: len(farm.effects()) > COUNT // 6)
+        await until(lambda: len(farm.effects()) > COUNT // 6)
         second = farm.start("b")
-        await farm.until(lambda: farm.by(second) > COUNT // 12)
+        await until(lambda: farm.by(second) > COUNT // 12)
         shares = farm.owned(first), farm.owned(second)
         second.send_signal(signal.SIGTERM)
         code = await ended(second)
-        await farm.until(lambda: len(farm.effects()) == COUNT)
+        await until(lambda: len(farm.effects()) == COUNT)
         effects = farm.effects()
 
-    assert (2, 2) == shares
+    assert shares == (2, 2)
     assert code == 0
     assert set(range(COUNT)) == effects.keys()
-    assert [] == [number for number, times in effects.items() if times > 1]
+    assert [number for number, times in effects.items() if times > 1] == []
 
 
 async def test_a_frozen_worker_stops_by_itself(kafka: str, tmp_path: Path) -> None:
@@ -56,15 +57,15 @@ async def test_a_frozen_worker_stops_by_itself(kafka: str, tmp_path: Path) -> No
     async with Farm(kafka, tmp_path) as farm:
         await farm.fill(COUNT)
         frozen = farm.start("a")
-        await farm.until(lambda: len(farm.effects()) > COUNT // 6)
+        await until(lambda: len(farm.effects()) > COUNT // 6)
         frozen.send_signal(signal.SIGSTOP)
         done_before = farm.by(frozen)
         farm.start("b")
-        await farm.until(lambda: len(farm.effects()) > COUNT // 2)
+        await until(lambda: len(farm.effects()) > COUNT // 2)
         frozen.send_signal(signal.SIGCONT)
         await asyncio.sleep(0.5)
         woken = farm.by(frozen) - done_before
-        await farm.until(lambda: len(farm.effects()) == COUNT)
+        await until(lambda: len(farm.effects()) == COUNT)
         repeated = sum(times - 1 for times in farm.effects().values())
 
     assert woken <= WINDOW * Farm.partitions, "it went on with what it no longer owned"
@@ -77,7 +78,7 @@ async def test_a_stop_ends_in_time_without_a_broker(kafka_broker: EmbeddedBroker
     async with Farm(kafka_broker.bootstrap, tmp_path, stop=12.0) as farm:
         await farm.fill(COUNT)
         worker = farm.start("a")
-        await farm.until(lambda: len(farm.effects()) > COUNT // 6)
+        await until(lambda: len(farm.effects()) > COUNT // 6)
         kafka_broker.kill()
         await asyncio.sleep(1)
         started = monotonic()

@@ -7,6 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from outreach_stream.broker.admin import check_topics, create_topics, describe_topics
+from outreach_stream.broker.errors import BrokerUnreachableError
+from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.topics import app
 from outreach_stream.settings import load_settings
 from outreach_stream.topics import FLOW, Layout
@@ -50,20 +52,26 @@ def test_the_command_creates_checks_and_lists(kafka: str) -> None:
 
 
 def test_check_fails_on_another_layout_with_both_numbers(kafka_topics: str, fresh_settings) -> None:
-    """Exit code 1, and a line for each topic that says what it has and what it should have."""
+    """It fails, with a line for each topic that says what it has and what it should have."""
     fresh_settings.setenv("OUTREACH_PARTITIONS_LANES", "16")
     fresh_settings.setenv("OUTREACH_KAFKA_BOOTSTRAP", kafka_topics)
 
-    result = CliRunner().invoke(app, ["check"])
+    with pytest.raises(CommandError) as caught:
+        CliRunner().invoke(app, ["check"], catch_exceptions=False)
 
-    assert result.exit_code == 1
-    assert "send.requested: has 8 partitions, the layout says 16" in result.stderr
+    assert caught.value.code == Exit.FAILED
+    assert "send.requested: has 8 partitions, the layout says 16" in str(caught.value)
 
 
 def test_a_broker_that_does_not_answer_is_named() -> None:
-    """Exit code 1 and the address, not a stack of frames."""
-    result = CliRunner().invoke(app, ["check", "--bootstrap", "127.0.0.1:1"])
+    """The error has the address, for `outreach` to print and to exit with its code for brokers."""
+    with pytest.raises(BrokerUnreachableError, match=r"No Kafka answers at 127\.0\.0\.1:1\."):
+        CliRunner().invoke(app, ["check", "--bootstrap", "127.0.0.1:1"], catch_exceptions=False)
 
-    assert result.exit_code == 1
-    assert "No Kafka answers at 127.0.0.1:1." in result.stderr
-    assert "Traceback" not in result.output
+
+def test_without_an_address_the_command_asks_for_one(fresh_settings) -> None:
+    """Nothing is guessed: creating topics on the wrong Kafka would be worse than a question."""
+    fresh_settings.delenv("OUTREACH_KAFKA_BOOTSTRAP", raising=False)
+
+    with pytest.raises(CommandError, match="--bootstrap host:port, or set OUTREACH_KAFKA_BOOTSTRAP"):
+        CliRunner().invoke(app, ["list"], catch_exceptions=False)

@@ -110,11 +110,13 @@ async def test_cancellation_leaves_no_connection(ask, database):
 
 async def test_leaving_early_leaves_no_connection(ask, database):
     """An error of the consumer's own closes the connection as well."""
-    with pytest.raises(RuntimeError, match="enough"):
+    async def give_up():
         async with stream(ask("SELECT n || '@example.com' AS email FROM generate_series(1, 100000) n")) as rows:
             async for _ in rows:
                 raise RuntimeError("enough")
 
+    with pytest.raises(RuntimeError, match="enough"):
+        await give_up()
     assert await no_sessions(database)
 
 

@@ -1,11 +1,15 @@
 """A consumer without a broker: what it fetches is given to it."""
 
+import asyncio
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import RecordMetadata
 from faust.types import TP
 
 from outreach_stream.streaming.app import StreamApp
@@ -13,6 +17,7 @@ from outreach_stream.streaming.batch import Batch
 from outreach_stream.streaming.consumer import BatchConsumer
 from outreach_stream.streaming.ledger import Ledger
 from outreach_stream.streaming.limits import Limits
+from outreach_stream.streaming.produce import Record
 
 TP0 = TP("t", 0)
 FOR_EVER = float("inf")
@@ -79,3 +84,33 @@ async def fed(new_app: Callable[..., StreamApp]) -> FedConsumer:
 
 def offsets(batches: list[Batch]) -> list[int]:
     return [batch.records[0].offset for batch in batches]
+
+
+class LoggedProducer(AIOKafkaProducer):
+    """A real aiokafka producer that builds real batches; what it would send goes into `log` instead."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(bootstrap_servers="127.0.0.1:1", **settings)
+        self.log: dict[tuple[str, int], list[Any]] = {}
+        self.sent: list[int] = []               # records of each batch, in the order of sending
+        self.failure: Exception | None = None
+
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> "asyncio.Future[Any]":
+        future = asyncio.get_running_loop().create_future()
+        if self.failure:
+            future.set_exception(self.failure)
+            return future
+        records = self.log.setdefault((topic, partition), [])
+        future.set_result(RecordMetadata(topic, partition, None, len(records), -1, 0, 0))
+        data = MemoryRecords(bytes(batch._build()))
+        while data.has_next():
+            records += [Record(r.key, r.value, r.headers) for r in data.next_batch()]
+        self.sent.append(batch.record_count())
+        return future
+
+
+@pytest.fixture
+async def producer() -> AsyncIterator[LoggedProducer]:
+    producer = LoggedProducer(max_batch_size=1_000)
+    yield producer
+    producer._closed = True                     # it was never started

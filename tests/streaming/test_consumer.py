@@ -13,8 +13,8 @@ async def test_a_fetch_becomes_batches(fed: FedConsumer) -> None:
     """25 records fetched are three Faust events, and their partition has offsets to commit."""
     batches = await fed.deliver(span(0, 25))
 
-    assert [0, 10, 20] == offsets(batches)
-    assert [TP0] == list(fed.consumer._filter_tps_with_pending_acks())
+    assert offsets(batches) == [0, 10, 20]
+    assert list(fed.consumer._filter_tps_with_pending_acks()) == [TP0]
     assert fed.consumer._new_offset(TP0) == 0
 
 
@@ -27,8 +27,8 @@ async def test_records_dropped_by_a_rebalance_are_read_again(fed: FedConsumer) -
     batches = await fed.deliver(span(0, 3))
 
     assert not refused
-    assert [0] == offsets(batches)
-    assert [{TP0: 0}] == fed.seeks
+    assert offsets(batches) == [0]
+    assert fed.seeks == [{TP0: 0}]
 
 
 async def test_what_follows_a_refused_run_is_refused(fed: FedConsumer) -> None:
@@ -37,7 +37,7 @@ async def test_what_follows_a_refused_run_is_refused(fed: FedConsumer) -> None:
 
     batches = await fed.deliver(span(0, 25), span(10, 25))
 
-    assert [10, 20] == offsets(batches)
+    assert offsets(batches) == [10, 20]
 
 
 async def test_a_full_partition_is_not_fetched(fed: FedConsumer) -> None:
@@ -73,8 +73,8 @@ async def test_a_failed_commit_is_repeated(fed: FedConsumer) -> None:
 
     results = [await fed.consumer.force_commit() for _ in range(3)]
 
-    assert [False, True, False] == results
-    assert [({TP0: 1},), ({TP0: 1},)] == [call.args for call in fed.consumer._commit.await_args_list]
+    assert results == [False, True, False]
+    assert [call.args for call in fed.consumer._commit.await_args_list] == [({TP0: 1},), ({TP0: 1},)]
 
 
 async def test_topics_assigned_differently_crash(fed: FedConsumer) -> None:

@@ -32,7 +32,7 @@ async def test_hooks_are_called_in_order_and_once(fed: FedConsumer) -> None:
     await fed.consumer.wait_empty()
     fed.consumer._forget()
 
-    assert ["on_drain", "before_release claimed=0", "commit", "on_released"] == seen
+    assert seen == ["on_drain", "before_release claimed=0", "commit", "on_released"]
 
 
 async def test_a_drain_waits_for_claimed_work(fed: FedConsumer) -> None:
@@ -45,7 +45,7 @@ async def test_a_drain_waits_for_claimed_work(fed: FedConsumer) -> None:
 
     await fed.consumer.wait_empty()
 
-    assert [1] == committed
+    assert committed == [1]
 
 
 async def test_a_drain_is_capped(fed: FedConsumer) -> None:
@@ -115,4 +115,4 @@ async def test_the_next_assignment_ends_the_drain(fed: FedConsumer) -> None:
     await fed.consumer.wait_empty()
 
     assert claimed
-    assert [1, 1] == begun
+    assert begun == [1, 1]

@@ -28,7 +28,7 @@ def test_the_lowest_unfinished_offset_is_committable(ledger: Ledger) -> None:
     half = ledger.committable()
     oldest.done()
 
-    assert (0, 3, 20) == (before, half, ledger.committable())
+    assert (before, half, ledger.committable()) == (0, 3, 20)
     assert ledger.load == 0
 
 
@@ -39,7 +39,7 @@ def test_what_was_handed_out_is_not_handed_out_again(ledger: Ledger) -> None:
     batch = ledger.admit(span(1, 3))
 
     assert batch
-    assert [2] == [r.offset for r in batch.records]
+    assert [r.offset for r in batch.records] == [2]
     assert ledger.admit(span(0, 3)) is None
 
 

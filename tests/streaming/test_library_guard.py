@@ -9,20 +9,19 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-import aiokafka.consumer.fetcher as fetcher
 import aiokafka.consumer.group_coordinator as coordinator
 import aiokafka.producer.message_accumulator as accumulator
-import aiokafka.producer.sender as sender
-import faust.app.base as base
-import faust.stores.rocksdb as rocksdb
 import faust.streams
-import faust.tables.manager as manager
-import faust.tables.recovery as recovery
-import faust.transport.consumer as consumer
 import faust.transport.drivers.aiokafka as driver
 import mode.services
 import pytest
+from aiokafka.consumer import fetcher
+from aiokafka.producer import sender
+from faust.app import base
+from faust.stores import rocksdb
+from faust.tables import manager, recovery
 from faust.tables.base import Collection
+from faust.transport import consumer
 
 PINNED: dict[Callable[..., Any], str] = {
     # Overridden, or called by what is overridden.
@@ -96,7 +95,7 @@ def test_the_libraries_are_the_versions_that_were_read() -> None:
     """Both libraries are pinned exactly."""
     actual = (version("faust-streaming"), version("aiokafka"))
 
-    assert ("0.15.3", "0.14.0") == actual
+    assert actual == ("0.15.3", "0.14.0")
 
 
 def test_the_compiled_stream_is_there() -> None:

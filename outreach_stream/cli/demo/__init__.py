@@ -1,0 +1,76 @@
+"""`outreach demo`: the whole flow on a bare machine, with an inbox that truly receives."""
+
+import asyncio
+import json
+import sys
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from outreach_stream.cli.demo.show import Demo
+from outreach_stream.cli.demo.verdict import Verdict
+from outreach_stream.cli.exits import CommandError, Exit
+from outreach_stream.cli.process import command
+from outreach_stream.cli.signals import on_stop
+from outreach_stream.settings import Settings
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
+
+
+def demo(
+    recipients: Annotated[int, typer.Option(min=1, max=10_000_000, help="People in the example database.")] = 1_000,
+    as_json: Annotated[bool, typer.Option(
+        "--json", help="Print one JSON object as the last line of standard output; all else goes to standard error.",
+    )] = False,
+    keep_running: Annotated[bool, typer.Option(
+        "--keep-running", help="Leave everything running after the result, until Ctrl-C.")] = False,
+) -> None:
+    """Show the whole flow on this machine, with a broker, a database and an inbox of its own.
+
+    It starts Kafka, all roles, the gateway and a local mail server that receives over real SMTP (it refuses about one
+    address in a hundred for good, and defers another one once), triggers a run over HTTP, follows it, and compares
+    what the inbox received with what the run's log says. Only the log, in OUTREACH_OUTPUT_DIR, is left behind.
+    Exit code 0: every recipient has a final state, and those marked sent are those who have mail.
+    """
+    settings, console = command(), Console(stderr=as_json, highlight=False, soft_wrap=True)
+    code = asyncio.run(_interruptible(settings, console, recipients, as_json=as_json, keep_running=keep_running))
+    sys.exit(code)
+
+
+async def _interruptible(settings: Settings, console: Console, people: int, *, as_json: bool,
+                         keep_running: bool) -> int:
+    """Run the demo; a first Ctrl-C ends it in order, a second one kills what is still ending."""
+    show = Demo(settings, console, people)
+    working = asyncio.create_task(_show(show, as_json=as_json, keep_running=keep_running))
+
+    def stop() -> None:
+        if not working.cancelling():
+            console.print("\nStopping …")
+            working.cancel()
+        else:
+            show.kill()
+
+    on_stop(stop)
+    with suppress(asyncio.CancelledError):
+        return await working
+    return INTERRUPTED
+
+
+async def _show(show: Demo, *, as_json: bool, keep_running: bool) -> int:
+    async with show.running():
+        verdict = await show.play()
+        if as_json:
+            print(json.dumps(verdict.as_json()), flush=True)
+        if keep_running:
+            show.console.print(f"Everything is still running: {show.url}/docs. Ctrl-C ends it.")
+            await asyncio.Event().wait()
+    return _code(verdict)
+
+
+def _code(verdict: Verdict) -> Exit:
+    if verdict.problems:
+        raise CommandError("\n".join(["The demo did not end as it must:", *(f"  {each}" for each in verdict.problems)]))
+    return Exit.OK

@@ -1,0 +1,86 @@
+"""What the demo plays on: a folder with catalog and database, and a process for each part."""
+
+import shutil
+import socket
+import sys
+from collections import Counter
+from pathlib import Path
+
+import outreach_stream
+from outreach_stream.cli.demo.people import fill
+from outreach_stream.cli.exits import CommandError
+from outreach_stream.cli.supervisor import Program, outreach
+from outreach_stream.cli.worker import ROLES, role_programs
+from outreach_stream.settings import Settings
+
+HOPELESS = 3
+"""Deaths of one program after which the demo is given up."""
+
+TAIL = 15
+"""Lines of a program's log that are shown when it dies."""
+
+
+def example_catalog() -> Path:
+    """The example's folder: in a checkout beside the package, in an installed package inside it."""
+    package = Path(outreach_stream.__file__).parent
+    for folder in (package.parent / "examples" / "catalog", package / "examples" / "catalog"):
+        if folder.is_dir():
+            return folder
+    raise CommandError(f"The example catalog is missing: it should be in {package.parent / 'examples' / 'catalog'}.")
+
+
+class Stage:
+    """The parts of a demo in `folder`; ports are chosen, nothing is started here."""
+
+    def __init__(self, folder: Path, settings: Settings, people: int) -> None:
+        self.catalog, self.logs = folder / "catalog", folder / "logs"
+        self.inbox_record = folder / "inbox.jsonl"
+        self.smtp_port = _free_port(0)
+        self.gateway_port = _free_port(settings.gateway_port)
+        self._settings, self._folder = settings, folder
+        self._deaths: Counter[str] = Counter()
+        self.logs.mkdir()
+        self.inbox_record.touch()
+        shutil.copytree(example_catalog(), self.catalog)
+        fill(self.catalog / "people.db", (self.catalog / "people.sql").read_text(encoding="utf-8"), people)
+
+    def programs(self, bootstrap: str) -> list[Program]:
+        """Inbox, roles and gateway, each with a log of its own."""
+        env = {
+            "OUTREACH_KAFKA_BOOTSTRAP": bootstrap, "OUTREACH_CATALOG": str(self.catalog),
+            "OUTREACH_OUTPUT_DIR": str(self._settings.output_dir.absolute()), "OUTREACH_LOG_FORMAT": "json",
+            "OUTREACH_DEMO_SMTP_PORT": str(self.smtp_port),
+        }
+        inbox = Program("inbox", (sys.executable, "-m", "outreach_stream.inbox", "--port", str(self.smtp_port),
+                                  "--record", str(self.inbox_record)), output=self.logs / "inbox.log")
+        roles = role_programs(ROLES, env, self._folder, self.logs)
+        gateway = outreach("gateway", "gateway", "--host", "127.0.0.1", "--port", str(self.gateway_port), env=env,
+                           output=self.logs / "gateway.log")
+        return [inbox, *roles, gateway]
+
+    def died(self, program: Program) -> str:
+        """Count a death; returns the end of the program's log."""
+        self._deaths[program.name] += 1
+        return self.tail(program.name)
+
+    @property
+    def hopeless(self) -> str | None:
+        """A program that keeps dying."""
+        return next((name for name, deaths in self._deaths.items() if deaths >= HOPELESS), None)
+
+    def tail(self, name: str) -> str:
+        """The end of a program's log."""
+        log = self.logs / f"{name}.log"
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return "\n".join([f"The end of the log of {name}:", *(f"  {line[:500]}" for line in lines[-TAIL:])])
+
+
+def _free_port(wanted: int) -> int:
+    """`wanted` if it is free on loopback, else any free one; it is bound a moment later."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,56 @@
+"""`outreach gateway`: the HTTP API."""
+
+import asyncio
+import socket
+from typing import Annotated
+
+import typer
+
+from outreach_stream.cli.exits import CommandError
+from outreach_stream.cli.kafka import kafka_for
+from outreach_stream.cli.process import service
+from outreach_stream.cli.signals import on_stop
+from outreach_stream.settings import Settings
+
+
+def gateway(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: OUTREACH_GATEWAY_HOST]")] = None,
+    port: Annotated[int | None, typer.Option(
+        min=0, max=65535, help="Port to listen on; 0 takes a free one. [default: OUTREACH_GATEWAY_PORT]")] = None,
+) -> None:
+    """Serve the HTTP API: trigger runs and look at them.
+
+    It serves while Kafka is away, says so, and recovers by itself. Without OUTREACH_KAFKA_BOOTSTRAP the embedded Kafka
+    of the state folder is used, and started if it isn't running. It has no access control: keep it on loopback or
+    behind something that has.
+    """
+    settings = service(role="gateway")
+    at = (host or settings.gateway_host, settings.gateway_port if port is None else port)
+    asyncio.run(_serve(settings, _listening(*at)))
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    from outreach_stream.gateway.server import bound  # noqa: PLC0415 - the web server, only where it is run
+
+    try:
+        return bound(host, port)
+    except OSError as error:
+        raise CommandError(f"The gateway cannot listen on {host}:{port}: {error.strerror}.\n"
+                           "Choose another with --port (0: any free one) or OUTREACH_GATEWAY_PORT.") from error
+
+
+async def _serve(settings: Settings, listening: socket.socket) -> None:
+    from outreach_stream.catalog.folder import FolderCatalog  # noqa: PLC0415
+    from outreach_stream.gateway.api import Gateway, build  # noqa: PLC0415
+    from outreach_stream.gateway.server import serve  # noqa: PLC0415
+
+    async def serve_on(bootstrap: str) -> None:
+        stop = asyncio.Event()
+        on_stop(stop.set)
+        await serve(build(Gateway(bootstrap, FolderCatalog(settings.catalog).current)), listening, stop)
+
+    if settings.kafka_bootstrap:    # not waited for: it may come and go while we serve
+        await serve_on(settings.kafka_bootstrap)
+        return
+    async with kafka_for(settings) as bootstrap:
+        await serve_on(bootstrap)

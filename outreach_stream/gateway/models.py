@@ -1,0 +1,56 @@
+"""What the HTTP API takes and gives."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
+
+from outreach_stream.domain.events import InlineRecipient, Moment, Priority, RunStatus, WorkflowTriggered
+
+
+class TriggerRequest(BaseModel):
+    """A trigger by HTTP: the fields of `WorkflowTriggered`, strictly."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    workflow_id: StrictInt | Annotated[str, Field(min_length=1)] = Field(examples=[1])
+    slot: Moment | None = Field(None, description="The occasion of a schedule: the same slot is the same run")
+    idempotency_key: str | None = Field(
+        None, min_length=1, description="The same key is the same run; or the header `Idempotency-Key`")
+    parameters: dict[str, Any] = Field({}, description="Template variables and bind parameters of the query")
+    recipients: list[InlineRecipient] | None = Field(
+        None, min_length=1, description="Who gets it; without: whom the workflow's query finds")
+    priority: Priority | None = None
+    deadline: Moment | None = Field(None, description="Past it nothing is sent any more; without: the workflow's own")
+
+    def event(self, source: str, at: Moment) -> WorkflowTriggered:
+        """The event that says the same."""
+        return WorkflowTriggered(source=source, triggered_at=at, **dict(self))
+
+
+class Accepted(BaseModel):
+    """The broker has the trigger; the workers will admit it."""
+
+    run_id: str
+    workflow_id: str
+    status_url: str
+
+
+class Runs(BaseModel):
+    """The newest runs first."""
+
+    runs: list[RunStatus]
+
+
+class Broker(BaseModel):
+    """The Kafka behind the gateway."""
+
+    bootstrap: str
+    reachable: bool
+
+
+class Health(BaseModel):
+    """`ok` when the broker is reachable; `roles` counts the workers of each role that the broker knows."""
+
+    status: Literal["ok", "unavailable"]
+    broker: Broker
+    roles: dict[str, int]

@@ -1,0 +1,80 @@
+"""Whether the broker is there and who works: looked at every second, so that no request has to wait for it."""
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from outreach_stream.broker.ready import answers
+from outreach_stream.gateway.members import ROLES, members
+
+INTERVAL = 1.0
+"""Seconds between two looks."""
+
+LOOK_TIMEOUT = 3.0
+"""Seconds a look may take: a broker that needs longer counts as away."""
+
+_log = structlog.get_logger()
+
+
+class Pulse:
+    """The broker's health and the workers seen, as of a second ago."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+        self.reachable: bool | None = None
+        """None: not looked yet."""
+        self.roles: dict[str, int] = dict.fromkeys(ROLES, 0)
+        self._client: AIOKafkaClient | None = None
+        self._beating: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Looks once, then goes on in the background."""
+        await self.look()
+        self._beating = asyncio.create_task(self._beat())
+
+    async def stop(self) -> None:
+        """No more looks."""
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.wait([self._beating])
+        await self._disconnect()
+
+    async def look(self) -> bool:
+        """Look now; returns whether the broker is reachable. Never raises."""
+        before, self.reachable = self.reachable, await self._look()
+        if before != self.reachable:
+            _log.info("broker_seen" if self.reachable else "broker_lost", bootstrap=self.bootstrap)
+        return self.reachable
+
+    async def _look(self) -> bool:
+        if not await answers(self.bootstrap):
+            self.roles = dict.fromkeys(ROLES, 0)
+            await self._disconnect()
+            return False
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT):
+                self.roles = await members(await self._connected())
+        except (KafkaError, OSError):   # no coordinator yet is no reason to be called away
+            await self._disconnect()
+        return True
+
+    async def _connected(self) -> AIOKafkaClient:
+        if self._client is None:
+            self._client = AIOKafkaClient(
+                bootstrap_servers=self.bootstrap, request_timeout_ms=int(LOOK_TIMEOUT * 1000))
+            await self._client.bootstrap()
+        return self._client
+
+    async def _disconnect(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(KafkaError, OSError):
+                await client.close()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL)
+            await self.look()

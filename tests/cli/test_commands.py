@@ -1,0 +1,115 @@
+"""The command line as a contract: names, exit codes, and errors that say what to do."""
+
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import typer
+
+from outreach_stream.cli import COMMANDS, main
+from tests.cli.conftest import Outreach
+
+README = Path(__file__).parents[2] / "README.md"
+NOBODY = "127.0.0.1:9"
+
+
+def test_help_names_every_command(outreach: Outreach) -> None:
+    """`outreach --help` lists all commands with their summaries."""
+    answer = outreach("--help")
+
+    assert answer.returncode == 0
+    for name in COMMANDS:
+        assert re.search(rf"^\W*{name} ", answer.stdout, re.MULTILINE), name
+
+
+def test_help_loads_no_kafka_sql_or_web_server() -> None:
+    """Help is there in a moment because the heavy libraries stay out."""
+    import subprocess
+
+    heavy = ["faust", "aiokafka", "sqlalchemy", "fastapi", "uvicorn", "httpx", "jinja2", "pydantic"]
+    script = ("import sys\nfrom outreach_stream.cli import app\n"
+              "try: app(['--help'])\nexcept SystemExit: pass\n"
+              f"print('loaded:', [name for name in {heavy} if name in sys.modules])")
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert answer.stdout.splitlines()[-1] == "loaded: []"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_table_says_what_the_command_says(name: str) -> None:
+    """Every command of the table can be loaded; its summary there is the first line of its own help."""
+    module, _, attribute = COMMANDS[name].place.partition(":")
+    found = getattr(import_module(f"outreach_stream.cli.{module}"), attribute)
+
+    assert isinstance(found, typer.Typer) or found.__doc__.startswith(COMMANDS[name].summary)
+
+
+def test_the_readme_shows_every_command_and_no_other() -> None:
+    """What README calls exists, and what exists README calls."""
+    shown = set(re.findall(r"outreach ([a-z]+)", re.sub(r"[\w-]outreach ", "", README.read_text(encoding="utf-8"))))
+
+    assert shown >= set(COMMANDS)
+    assert {name for name in shown if f"`outreach {name}" in README.read_text(encoding="utf-8")} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [
+    ("trigger", "1", "--slot", "soon"), ("trigger", "1", "--param", "discount"), ("trigger", "1", "--recipient", "ann"),
+    ("trigger", "1", "--priority", "high"), ("trigger",), ("worker", "cook"), ("nonsense",),
+    ("worker", "sender", "--instance", "../up"),
+])
+def test_wrong_usage_is_2(outreach: Outreach, arguments: tuple[str, ...]) -> None:
+    """What is wrong with the command line is said at once, before anything is connected, with exit code 2."""
+    answer = outreach(*arguments)
+
+    assert answer.returncode == 2
+    assert answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_wrong_setting_is_2_and_names_its_variable(outreach: Outreach) -> None:
+    """A setting that cannot be used is named as it is spelt in the environment."""
+    answer = outreach("trigger", "1", OUTREACH_GATEWAY_PORT="http")
+
+    assert answer.returncode == 2
+    assert "OUTREACH_GATEWAY_PORT" in answer.stderr
+
+
+@pytest.mark.parametrize("arguments", [("trigger", "1"), ("watch", "some-run")])
+def test_a_broker_that_is_away_is_3_and_the_ways_out_are_named(outreach: Outreach, arguments: tuple[str, ...]) -> None:
+    """Exit code 3, with the choices: another address, docker compose, the embedded one."""
+    answer = outreach(*arguments, OUTREACH_KAFKA_BOOTSTRAP=NOBODY)
+
+    assert answer.returncode == 3
+    assert NOBODY in answer.stderr
+    assert "docker compose" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_no_broker_named_and_none_running_is_3(outreach: Outreach) -> None:
+    """Without an address and without an embedded broker a trigger says how to get one."""
+    answer = outreach("trigger", "1")
+
+    assert answer.returncode == 3
+    assert "OUTREACH_KAFKA_BOOTSTRAP" in answer.stderr
+    assert "outreach worker all" in answer.stderr
+
+
+def test_a_taken_gateway_port_is_said(outreach: Outreach) -> None:
+    """A port that is taken ends the gateway at once, and the message names the option to change it."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        answer = outreach("gateway", "--port", str(taken.getsockname()[1]), OUTREACH_KAFKA_BOOTSTRAP=NOBODY)
+
+    assert answer.returncode == 1
+    assert "--port" in answer.stderr
+
+
+def test_main_is_the_console_script() -> None:
+    """The installed script calls `outreach_stream.cli:main`."""
+    from importlib.metadata import entry_points
+
+    (script,) = entry_points(group="console_scripts", name="outreach")
+    assert script.load() is main

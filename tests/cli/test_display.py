@@ -1,0 +1,68 @@
+"""How a run is shown, and how its end becomes an exit code."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from outreach_stream.cli.display import Pace, RunDisplay, closing_lines, progress_text
+from outreach_stream.cli.watch import outcome, over
+from outreach_stream.domain.events import Counts, RunStatus
+from outreach_stream.domain.states import RunState
+
+
+def status(state: RunState = RunState.SENDING, log: str | None = None, **counts: int) -> RunStatus:
+    return RunStatus(run_id="r", workflow_id="1", state=state, source="test", log=log, counts=Counts(**counts),
+                     updated_at="2026-01-01T00:00:00Z")
+
+
+def test_the_rate_is_that_of_the_last_seconds() -> None:
+    """A burst long ago does not flatter the rate shown now."""
+    pace = Pace()
+    pace.rate(0.0, 0)
+    pace.rate(1.0, 1_000)
+    pace.rate(10.0, 1_000)
+
+    assert pace.rate(12.0, 1_100) == 50.0
+
+
+def test_progress_says_sent_failed_rate_and_what_is_left() -> None:
+    """Sent, failed, rate and ETA are shown; kinds that did not occur are not."""
+    text = progress_text(status(total=1_000, sent=380, failed=20), rate=100.0)
+
+    assert text == "sent 380 · failed 20 · 100/s · ETA 0:06"
+
+
+def test_elsewhere_than_on_a_terminal_there_are_plain_lines() -> None:
+    """No escape codes in a file, and one line for each state at least."""
+    out = StringIO()
+    with RunDisplay(Console(file=out)) as display:
+        display.show(status(total=10))
+        display.show(status(RunState.COMPLETED, total=10, sent=10))
+
+    assert [line.split(":")[0] for line in out.getvalue().splitlines()] == ["SENDING", "COMPLETED"]
+    assert "\x1b" not in out.getvalue()
+
+
+@pytest.mark.parametrize(("state", "log", "ended"), [
+    (RunState.SENDING, None, False), (RunState.COMPLETED, None, False), (RunState.COMPLETED, "x.json", True),
+    (RunState.FAILED, "x.json", True), (RunState.REFUSED, None, True),
+])
+def test_a_run_is_over_when_its_log_is_written(state: RunState, log: str | None, *, ended: bool) -> None:
+    """A terminal state is not the end before the log is there; a refused run has none."""
+    assert over(status(state, log)) is ended
+
+
+@pytest.mark.parametrize(("state", "code"), [
+    (RunState.COMPLETED, 0), (RunState.FAILED, 1), (RunState.CANCELLED, 1), (RunState.REFUSED, 1),
+])
+def test_exit_codes(state: RunState, code: int) -> None:
+    """Only a completed run is a success to scripts."""
+    assert outcome(status(state)) == code
+
+
+def test_the_last_word_names_possible_duplicates() -> None:
+    """Mails that may have gone out twice are said aloud."""
+    lines = closing_lines(status(RunState.COMPLETED, "out.json", total=3, sent=3, possible_duplicates=1))
+
+    assert lines == ["COMPLETED: 3 of 3 sent", "1 may have been mailed twice; the log marks them.", "Log: out.json"]

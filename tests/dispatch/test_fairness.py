@@ -1,0 +1,71 @@
+"""How the runs of an engine share it."""
+
+from outreach_stream.dispatch.plans import PlanEntry
+from outreach_stream.dispatch.ports import Orders
+
+
+async def test_a_small_run_does_not_wait_behind_a_big_one(world) -> None:
+    """Two runs of one engine at 200/s, 20,000 and then 200 recipients: the small one is sent within ten seconds."""
+    expander = world.expander()
+    expander.add(world.plan("big", 20_000), PlanEntry(0))
+    await world.run(expander, 5)
+    began = world.now
+
+    expander.add(world.plan("small", 200), PlanEntry(1))
+    await world.run(expander, 10)
+
+    assert world.counts["small"] == 200
+    assert world.completed["small"] - began < 6
+
+
+async def test_shares_follow_the_weights(world) -> None:
+    """A run of weight 3 gets three quarters beside one of weight 1."""
+    expander = world.expander()
+    expander.add(world.plan("light", 5_000), PlanEntry(0))
+    expander.add(world.plan("heavy", 5_000, weight=3.0), PlanEntry(1))
+
+    await world.run(expander, 12)
+
+    requested = world.per_run()
+    assert 0.7 < requested["heavy"] / (requested["heavy"] + requested["light"]) < 0.8
+
+
+async def test_no_run_starves_while_others_keep_coming(world) -> None:
+    """A run goes on at its share although a new small one comes every second."""
+    expander = world.expander()
+    expander.add(world.plan("steady", 2_000), PlanEntry(0))
+    for second in range(20):
+        expander.add(world.plan(f"new-{second}", 300), PlanEntry(second + 1))
+        await world.run(expander, 1)
+
+    assert world.per_run()["steady"] > 20 * 200 / 20 / 2
+
+
+async def test_a_paused_run_gives_its_share_away_and_gets_no_credit(new_world) -> None:
+    """Nothing of a paused run is requested; resumed, it shares evenly instead of catching up."""
+    paused = {"b"}
+    world = new_world(orders=Orders(paused=paused.__contains__))
+    expander = world.expander()
+    expander.add(world.plan("a", 9_000), PlanEntry(0))
+    expander.add(world.plan("b", 9_000), PlanEntry(1))
+    await world.run(expander, 10)
+    before = world.per_run()
+
+    paused.clear()
+    await world.run(expander, 10)
+
+    after = world.per_run()
+    assert before["b"] == 0
+    assert abs((after["a"] - before["a"]) - after["b"]) <= 100
+
+
+async def test_a_run_entered_again_stays_as_it_is(world) -> None:
+    """Entering a run twice (a plan delivered again) does not expand it twice."""
+    expander, plan = world.expander(), world.plan("a", 1_000)
+    expander.add(plan, PlanEntry(0))
+    await world.run(expander, 0.2)
+    expander.add(plan, PlanEntry(0))
+
+    await world.run(expander, 6)
+
+    assert len({(r.chunk, r.index) for r in world.requested()}) == len(world.requested()) == 1_000

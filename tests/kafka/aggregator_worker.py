@@ -1,0 +1,36 @@
+"""An aggregator for the tests to kill. Its orders come as JSON in the first argument."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from outreach_stream import topics
+from outreach_stream.agents.admit import Admit
+from outreach_stream.agents.finalize import Finalize
+from outreach_stream.agents.track import Track
+from outreach_stream.catalog.memory import MemoryCatalog
+from outreach_stream.catalog.models import Template, Workflow, engine_from
+from outreach_stream.streaming.app import StreamApp
+from outreach_stream.streaming.instance import hold
+from outreach_stream.streaming.worker import run
+
+orders: dict[str, Any] = json.loads(sys.argv[1])
+data_dir, bootstrap, layout = Path(orders["data_dir"]), orders["bootstrap"], topics.Layout()
+data_dir.mkdir(exist_ok=True)
+query = {"database": "sqlite:///people.db", "query": "SELECT email FROM people"}
+catalog = MemoryCatalog(
+    workflows=[Workflow.model_validate({"id": "1", "name": "Spring", "template": "spring", "engines": ["relay"],
+                                        "from": "shop@example.org", "recipients": query})],
+    templates=[Template(id="spring", subject="Hello", text="Hello")],
+    engines=[engine_from({"id": "relay", "kind": "smtp", "host": "mx.example.org", "username": "shop",
+                          "password": "env:RELAY_PASSWORD"})])
+app = StreamApp("outreach-aggregator", bootstrap=bootstrap, data_dir=data_dir, session_timeout=6.0,
+                instance_id=hold(data_dir, "outreach-aggregator"))
+track = Track(app, layout)
+track.register()
+Admit(app, catalog.current, layout).register()
+Finalize(app, track, catalog.current, Path(orders["output_dir"]), bootstrap).register()
+
+if __name__ == "__main__":
+    sys.exit(run(app))

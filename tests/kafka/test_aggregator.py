@@ -1,0 +1,192 @@
+"""The aggregator on a real broker: triggers become one run, results its end, and kills change nothing of that."""
+
+import asyncio
+import json
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jsonschema
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from outreach_stream import topics
+from outreach_stream.domain.events import RunChunk
+from outreach_stream.domain.identity import partition_of, run_id
+from outreach_stream.runs.log_schema import log_schema
+from outreach_stream.streaming.produce import Record, produce
+from tests.kafka.aggregator_stage import RUNS, Stage
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One state folder for all: its worker is the same member of the group at every start, and begins at once."""
+    return tmp_path_factory.mktemp("aggregator") / "state"
+
+
+@pytest.fixture
+async def stage(kafka_topics: str, state: Path, tmp_path: Path) -> AsyncIterator[Stage]:
+    """A stage without an aggregator yet."""
+    async with Stage(kafka_topics, state, tmp_path / "output") as stage:
+        yield stage
+
+
+def new_key() -> tuple[str, str]:
+    """An idempotency key that no other test uses, and the run it stands for."""
+    key = uuid.uuid4().hex
+    return key, run_id("1", slot=None, key=key, trigger_id="")
+
+
+def trigger(key: str, **fields: object) -> bytes:
+    return json.dumps({"workflow_id": 1, "key": key, "source": "test", **fields}).encode()
+
+
+async def publish(bootstrap: str, values: list[bytes], keyed: bool, **options: object) -> None:
+    """A foreign producer: its own client, its own keys, its own partitioner."""
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, **options) as producer:
+        for i, value in enumerate(values):
+            await producer.send_and_wait(topics.WORKFLOW_TRIGGERED.name, value, key=b"%d" % i if keyed else None)
+
+
+def check_log(log: dict[str, object], people: int) -> None:
+    jsonschema.validate(log, json.loads(log_schema()))
+    recipients = log["recipients"]
+    assert isinstance(recipients, list)
+    assert Counter(it["email"] for it in recipients) == {f"p{number}@example.org": 1 for number in range(people)}
+
+
+async def test_fifty_equal_triggers_of_three_producers_are_one_run_with_one_log(stage: Stage) -> None:
+    """Whatever their keys and partitioners, one run is planned, and its last status names a log of all recipients.
+
+    The first trigger cannot be read: it is kept with the reason, and those behind it go on.
+    """
+    key, run = new_key()
+    stage.start()
+    await asyncio.gather(
+        publish(stage.bootstrap, [b'{"workflow_id": null, "email": "x@y.z"}', *[trigger(key)] * 15], keyed=False),
+        publish(stage.bootstrap, [trigger(key, workflow_id="1")] * 20, keyed=True),
+        publish(stage.bootstrap, [trigger(key, source="elsewhere", trigger_id="t")] * 15, keyed=True,
+                partitioner=lambda key, every, available: every[hash(key) % 2]))
+    await stage.until(lambda: stage.last(run)["state"] == "QUEUED")
+
+    await stage.plan(run, 3)
+    await stage.send(run, [0, 0, 1])
+    await stage.until(lambda: stage.last(run)["counts"].get("sent") == 2)
+    await stage.send(run, [0, 2], recovered=True)
+    await stage.until(lambda: stage.last(run).get("log"))
+
+    status = stage.last(run)
+    assert (status["state"], status["counts"]["sent"]) == ("COMPLETED", 3)
+    assert [it["topic"] for it in stage.admitted()[run]] == ["run.admitted"]
+    log = stage.read_log(status)
+    check_log(log, 3)
+    assert log["engine"]["config"]["password"] == "env:RELAY_PASSWORD"
+    letter = next(it for it in stage.seen[topics.DEAD_LETTER.name] if it.value.startswith(b'{"workflow_id": null'))
+    assert b"workflow_id" in dict(letter.headers)["reason"]
+    assert b"x@y.z" not in dict(letter.headers)["reason"]
+
+
+async def test_another_body_under_a_key_is_answered_with_the_first_run(stage: Stage) -> None:
+    """Nothing new is planned, and the status says that contents differed."""
+    key, run = new_key()
+    stage.start()
+    await publish(stage.bootstrap, [trigger(key)], keyed=False)
+    await stage.until(lambda: stage.last(run)["state"] == "QUEUED")
+    await publish(stage.bootstrap, [trigger(key, recipients=[{"email": "ann@example.org"}])], keyed=False)
+    await stage.until(lambda: stage.last(run).get("warnings"))
+
+    assert len(stage.admitted()[run]) == 1
+
+
+async def test_what_cannot_be_run_says_so(stage: Stage) -> None:
+    """An unknown workflow is REFUSED and has no log; a run that cannot be planned FAILED and has one, of nobody."""
+    key, run = new_key()
+    refused = run_id("nine", slot=None, key=key, trigger_id="")
+    stage.start()
+    await publish(stage.bootstrap, [trigger(key, workflow_id="nine"), trigger(key)], keyed=False)
+    await stage.until(lambda: stage.admitted()[run] and stage.last(refused)["state"] == "REFUSED")
+    await stage.plan(run, 0, error="no such table: people")
+    await stage.until(lambda: stage.last(run).get("log"))
+
+    assert "no workflow has the id" in stage.last(refused)["reason"]
+    assert stage.admitted().keys() == {run}
+    assert stage.last(run)["state"] == "FAILED"
+    log = stage.read_log(stage.last(run))
+    check_log(log, 0)
+    assert log["run"]["reason"] == "no such table: people"
+    assert [it.stem for it in stage.output.rglob("*.json")] == [run]
+
+
+async def test_skipped_recipients_come_from_the_runs_chunks(stage: Stage) -> None:
+    """The log lists them with their reasons, beside those who were mailed."""
+    key, run = new_key()
+    stage.start()
+    await publish(stage.bootstrap, [trigger(key)], keyed=False)
+    await stage.until(lambda: stage.admitted()[run])
+    chunk = RunChunk(run_id=run, plan_id="p", chunk=0, columns=[], rows=[["p0@example.org", None]],
+                     skipped=[("p1@example.org", "suppressed")])
+    offsets = await produce(stage.producer, topics.RUN_CHUNK.name, partition_of(run, RUNS),
+                            [Record(run.encode(), chunk.encode())])
+    await stage.plan(run, 1, skipped=1, chunks=offsets)
+    await stage.send(run, [0])
+    await stage.until(lambda: stage.last(run).get("log"))
+
+    log = stage.read_log(stage.last(run))
+    check_log(log, 2)
+    assert log["recipients"][1]["reason"] == "suppressed"
+
+
+async def test_a_log_that_cannot_be_written_is_tried_again_and_holds_up_no_other(stage: Stage) -> None:
+    """As with a full disk: here a folder stands where the file should be, until somebody removes it."""
+    (stuck_key, stuck), (key, run) = new_key(), new_key()
+    stage.start()
+    await publish(stage.bootstrap, [trigger(stuck_key), trigger(key)], keyed=False)
+    await stage.until(lambda: stage.admitted().keys() == {stuck, run})
+    day = datetime.fromtimestamp(stage.admitted()[stuck][0]["admitted_at"], UTC).date()
+    in_the_way = stage.output / day.isoformat() / f"{stuck}.json"
+    in_the_way.mkdir(parents=True)
+    for ended in (stuck, run):
+        await stage.plan(ended, 1)
+        await stage.send(ended, [0])
+        await stage.until(lambda ended=ended: stage.last(ended)["state"] == "COMPLETED")
+    await stage.until(lambda: stage.last(run).get("log"))
+    assert not stage.last(stuck).get("log")
+
+    in_the_way.rmdir()
+    await stage.until(lambda: stage.last(stuck).get("log"))
+    check_log(stage.read_log(stage.last(stuck)), 1)
+    assert [it.name for it in in_the_way.parent.iterdir() if it.name.startswith(".")] == []
+
+
+async def test_kills_at_any_moment_change_nothing_of_the_end(stage: Stage) -> None:
+    """Killed while triggers, results and the log are under way, a run ends with every recipient counted once."""
+    people, step = 20_000, 2_500
+    key, run = new_key()
+    worker = stage.start()
+    await publish(stage.bootstrap, [trigger(key)] * 5, keyed=True)
+    await stage.until(lambda: stage.admitted()[run])
+    worker.kill()
+    worker.wait()
+    await stage.plan(run, people)
+    worker = stage.start()
+    for first in range(0, people, step):
+        await stage.send(run, range(first, first + step))
+        await stage.send(run, range(first, first + step, 50), recovered=True)
+        if first == people // 2:
+            await stage.until(lambda: stage.last(run)["counts"].get("sent", 0) > 0)
+            worker.kill()
+            worker.wait()
+            worker = stage.start()
+    await stage.until(lambda: stage.last(run)["state"] == "COMPLETED")
+    worker.terminate()
+    assert await asyncio.to_thread(worker.wait, 30) == 0
+    stage.start()
+    await stage.until(lambda: stage.last(run).get("log"))
+
+    status = stage.last(run)
+    assert (status["state"], status["counts"]["sent"]) == ("COMPLETED", people)
+    sent = [it["counts"]["sent"] for it in stage.statuses(run)]
+    assert sent == sorted(sent)
+    check_log(stage.read_log(status), people)
