@@ -37,8 +37,10 @@ check: $(READY) ## lint, types, import direction: what CI demands before the tes
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-bench: $(READY) ## measure what docs/benchmarks.md quotes; ARGS="…" for one of them
-	.venv/bin/python -m benchmarks $(ARGS)
+bench: $(READY) ## measure what docs/benchmarks.md quotes; BENCH=mime for one of them
+	@for script in $(or $(BENCH:%=benchmarks/%.py),$(wildcard benchmarks/*.py)); do \
+	    echo "== $$script"; .venv/bin/python $$script $(ARGS) || exit 1; \
+	done
 
 clean: ## remove what was built, cached or kept here; output/ stays
 	rm -rf .venv .tools state dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -13,6 +13,7 @@ from outreach_stream.domain.events import RunPlanned, RunPlanReported
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
 from outreach_stream.streaming.dead_letters import bury
+from outreach_stream.streaming.tables import PartitionNotOwned
 from outreach_stream.topics import RUN_PLANNED, Layout
 
 BROKER_PAUSE = 0.5
@@ -44,6 +45,8 @@ class PlanIntake:
         while await batch.owned():
             try:
                 await self._take(batch)
+            except PartitionNotOwned:
+                break
             except KafkaError as error:
                 _log.warning("plans_not_noted", error=repr(error))
                 await asyncio.sleep(BROKER_PAUSE)

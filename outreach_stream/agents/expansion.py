@@ -50,6 +50,7 @@ class Expansion:
         self._tasks: list[asyncio.Task[None]] = []
         self._draining = False
         app.on_drain.append(self._pause)
+        app.before_release.append(self._settle)
         app.on_released.append(self._stop)
         app.on_assigned.append(self._recover)
 
@@ -82,6 +83,9 @@ class Expansion:
     # --- the life of the partitions ---
     def _pause(self) -> None:
         self._draining = True
+
+    async def _settle(self) -> None:
+        await asyncio.gather(*(expander.settle() for expander in self._expanders.values()))
 
     def _stop(self) -> None:
         for task in self._tasks:

@@ -48,6 +48,7 @@ class Finalize:
         """Have the app write logs."""
         self._app.agent(self._app.batch_topic(topics.RUN_STATUS.name), name="finalize")(self._agent)
         self._app.on_drain.append(self._give_up)
+        self._app.on_released.append(self._side.stop)
 
     async def _agent(self, stream: Any) -> None:
         async for batch in self._app.batches(stream):
@@ -100,6 +101,7 @@ class Finalize:
         event = RunLogged(run_id=run_id, log=str(job.path), at=self._clock())
         await produce(self._app.aiokafka_producer, topics.RUN_EVENT.name, partition,
                       [Record(run_id.encode(), event.encode())])
+        book.apply([event])     # at once, so that the same status, published again, finds it
         log.info("run_logged", run_id=run_id, recipients=recipients)
 
     def _engine_config(self, engine: str) -> dict[str, Any] | None:

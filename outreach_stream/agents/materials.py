@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import batched
+from pathlib import Path
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -12,10 +13,11 @@ from pydantic import ValidationError
 from outreach_stream.catalog.spec import WorkflowSpec
 from outreach_stream.dispatch.ports import CannotPlan, LeftOut, People, Person
 from outreach_stream.domain.events import InlineRecipient, RunRequested
+from outreach_stream.recipients.addresses import AddressSet
 from outreach_stream.recipients.failures import RecipientsFailed
 from outreach_stream.recipients.intake import Columns, Intake
 from outreach_stream.recipients.query import Rows, stream
-from outreach_stream.recipients.suppression import suppressed_for
+from outreach_stream.recipients.suppression import read_suppression_file, suppressed_for
 from outreach_stream.rendering.composer import SpecComposer
 from outreach_stream.rendering.failures import TemplateErrors
 from outreach_stream.rendering.templates import compile_spec
@@ -24,6 +26,8 @@ SPEC_WAIT = 10.0
 """Seconds until a spec that was written before its run must have come into view."""
 COMPILED = 64
 """Specs kept compiled."""
+SUPPRESSION_FILES = 4
+"""Suppression lists kept in memory, at 20 bytes an address."""
 PAGE = 500
 """Recipients decided on between two chances for others in the loop."""
 
@@ -50,6 +54,7 @@ class SpecMaterials:
     def __init__(self, specs: Specs) -> None:
         self._specs = specs
         self._compiled: OrderedDict[str, CompiledSpec] = OrderedDict()
+        self._suppression = SuppressionFiles()
 
     async def gather(self, run: RunRequested) -> "RunMaterial":
         """The run's material; waits for its spec. Raises `CannotPlan`."""
@@ -59,7 +64,7 @@ class SpecMaterials:
         self._compiled.move_to_end(run.spec)
         if len(self._compiled) > COMPILED:
             self._compiled.popitem(last=False)
-        return RunMaterial(run, compiled)
+        return RunMaterial(run, compiled, self._suppression)
 
     async def _compile(self, digest: str) -> CompiledSpec:
         try:
@@ -72,11 +77,31 @@ class SpecMaterials:
             raise CannotPlan(str(error)) from error
 
 
+class SuppressionFiles:
+    """The suppression lists read last: an express run must not read a million addresses anew for one of its own."""
+
+    def __init__(self) -> None:
+        self._sets: OrderedDict[tuple[str, int, int], AddressSet] = OrderedDict()
+
+    async def read(self, file: str) -> AddressSet:
+        """The addresses in the file as it is now; raises `RecipientsFailed`."""
+        try:
+            state = await asyncio.to_thread(Path(file).stat)
+        except OSError:
+            return await asyncio.to_thread(read_suppression_file, file)  # It says what is wrong.
+        key = (file, state.st_mtime_ns, state.st_size)
+        if key not in self._sets:
+            self._sets[key] = await asyncio.to_thread(read_suppression_file, file)
+            if len(self._sets) > SUPPRESSION_FILES:
+                self._sets.popitem(last=False)
+        return self._sets[key]
+
+
 class RunMaterial:
     """One run's: its compiled spec, and whom it is for."""
 
-    def __init__(self, run: RunRequested, spec: CompiledSpec) -> None:
-        self._run, self._spec, self.composer = run, spec, spec.composer
+    def __init__(self, run: RunRequested, spec: CompiledSpec, suppression: SuppressionFiles) -> None:
+        self._run, self._spec, self._suppression, self.composer = run, spec, suppression, spec.composer
 
     def missing(self, columns: Sequence[str]) -> list[str]:
         """A sentence for each variable that nobody brings."""
@@ -86,7 +111,7 @@ class RunMaterial:
     async def people(self) -> AsyncIterator[People]:
         """The inline recipients if there are any, else those of the workflow's query."""
         try:
-            intake = Intake(await suppressed_for(self._spec.workflow, self._run.parameters))
+            intake = await self._intake()
             if self._run.recipients is not None:
                 yield self._inline(intake, self._run.recipients)
             elif (query := self._spec.workflow.recipients) is not None:
@@ -100,10 +125,16 @@ class RunMaterial:
     async def decide(self, recipients: Sequence[InlineRecipient]) -> list[Person | LeftOut]:
         """Who of them gets the mail, place by place."""
         try:
-            intake = Intake(await suppressed_for(self._spec.workflow, self._run.parameters))
+            intake = await self._intake()
         except RecipientsFailed as error:
             raise CannotPlan(str(error), retriable=error.retriable) from error
         return [intake.decide(given.email, given.name, dict(given.variables)) for given in recipients]
+
+    async def _intake(self) -> Intake:
+        rule = self._spec.workflow.suppression
+        if rule is not None and rule.file is not None:
+            return Intake(await self._suppression.read(rule.file))
+        return Intake(await suppressed_for(self._spec.workflow, self._run.parameters))
 
     def _inline(self, intake: Intake, recipients: Sequence[InlineRecipient]) -> People:
         columns = sorted({name for recipient in recipients for name in recipient.variables})

@@ -71,6 +71,7 @@ class Express:
                 await bury(self._app.aiokafka_producer, batch, i, f"no RunRequested: {error.error_count()} errors")
                 continue
             report, by_lane = await self._plan_run(run)
+            await asyncio.sleep(0)  # A batch may be thousands of recipients: others get their turn.
             reports.append(report)
             for lane, values in by_lane.items():
                 requests[lane].extend(values)

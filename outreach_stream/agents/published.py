@@ -1,7 +1,8 @@
 """What a run left on the topics, read from Kafka."""
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Self
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Any, Self, cast
 
 from outreach_stream import topics
 from outreach_stream.streaming.reader import RangeReader
@@ -28,14 +29,16 @@ class KafkaPublished:
         if self._connected:
             await self._reader.stop()
 
-    async def results(self, start: int, end: int) -> AsyncIterator[Sequence[bytes]]:
+    async def results(self, start: int, end: int) -> AsyncGenerator[Sequence[bytes]]:
         """Values of `send.result` from offset `start` up to before `end`."""
         values: list[bytes] = []
-        async for record in self._reader.records(topics.SEND_RESULT.name, self._partition, start, end):
-            values.append(record.value)
-            if len(values) >= TOGETHER:
-                yield values
-                values = []
+        records = self._reader.records(topics.SEND_RESULT.name, self._partition, start, end)
+        async with aclosing(cast("AsyncGenerator[Any]", records)):      # or its consumer stays open after an error
+            async for record in records:
+                values.append(record.value)
+                if len(values) >= TOGETHER:
+                    yield values
+                    values = []
         yield values
 
     async def chunk(self, offset: int) -> bytes:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import yaml
 
@@ -70,4 +71,7 @@ def body(root: Path, folder: Path, field: str, value: object) -> object:
 def absolute_database(url: str, root: Path) -> str:
     """A SQLite path relative to the catalog made absolute; other URLs as they are."""
     prefix = "sqlite:///"
-    return prefix + str((root / url.removeprefix(prefix)).resolve()) if url.startswith(prefix) else url
+    if not url.startswith(prefix):
+        return url
+    # A URL's path is percent-encoded; the folder's own name may hold what needs it.
+    return prefix + quote(str((root / unquote(url.removeprefix(prefix))).resolve()))

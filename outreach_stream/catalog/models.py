@@ -116,8 +116,6 @@ class Workflow(Strict):
     """Unless the trigger says. None: express for a few recipients that come with the trigger, else bulk."""
     weight: float = Field(default=1.0, gt=0, le=100)
     """Share of the engine beside other runs."""
-    in_doubt: Literal["resend", "hold"] | None = None
-    """A mail whose fate is unknown: resend (labelled) or hold. None: resend in bulk, hold when express."""
     suppression: Suppression | None = None
     list_unsubscribe: Annotated[str, AfterValidator(_check_unsubscribe)] | None = None
     """https URL, a template with the recipient's variables: the List-Unsubscribe headers of RFC 8058."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from outreach_stream.dispatch.pacing import LARGEST_SLICE, OPEN_WINDOW, Backlog, Pace
+from outreach_stream.dispatch.pacing import LARGEST_SLICE, LEAST_WINDOW, OPEN_WINDOW, Backlog, Pace
 from outreach_stream.dispatch.plans import PlanEntry
 from outreach_stream.dispatch.ports import NO_ORDERS, ChunkReader, Lanes, Orders, PlanStore
 from outreach_stream.dispatch.requests import Snapshot, lanes_from, read_chunk, requests_of
@@ -33,7 +33,7 @@ class World:
     lanes: Lanes
     plans: PlanStore
     rate_of: Callable[[str], float | None]
-    """Mails a second of an engine; None: unlimited. Asked before every slice."""
+    """Mails a second of an engine, None: unlimited; `LookupError`: not in the catalog. Asked before every slice."""
     ahead: float
     """Seconds of its rate that an engine's lanes are kept ahead."""
     clock: Clock
@@ -55,6 +55,7 @@ class Expander:
         self._backlog = Backlog(lambda lane: world.lanes.finished(engine, lane))
         self._cache: OrderedDict[tuple[str, int], Snapshot] = OrderedDict()
         self._added = asyncio.Event()
+        self._stepping = asyncio.Lock()
 
     def add(self, plan: RunPlanned, entry: PlanEntry) -> None:
         """Take a run in; one that is there already, or finished, changes nothing."""
@@ -67,13 +68,19 @@ class Expander:
         while True:
             self._added.clear()
             try:
-                expanded = await self.step()
+                async with self._stepping:
+                    expanded = await self.step()
             except Exception as error:  # noqa: BLE001 - repeating is right for all of them, stopping for none
                 _log.warning("expand_failed", engine=self._engine, error=repr(error))
                 await asyncio.sleep(RETRY_PAUSE)
                 continue
             if not expanded:
                 await self._wait()
+
+    async def settle(self) -> None:
+        """Returns when the slice in work is noted: then a successor repeats nothing. Let nothing act meanwhile."""
+        async with self._stepping:
+            pass
 
     async def _wait(self) -> None:
         """Until a run comes or, when some are here, until the lanes may have moved."""
@@ -107,7 +114,10 @@ class Expander:
         return run.plan.deadline <= now or self._world.orders.cancelled(run.run_id)
 
     def _pace(self, run: ScheduledRun) -> Pace:
-        return Pace.of(self._world.rate_of(self._engine), len(run.plan.lanes), self._world.ahead)
+        try:
+            return Pace.of(self._world.rate_of(self._engine), len(run.plan.lanes), self._world.ahead)
+        except LookupError:  # It was taken out of the catalog: it may come back before the deadlines.
+            return Pace(1, LEAST_WINDOW)
 
     def _room(self, run: ScheduledRun, now: float) -> int:
         pace = Pace(LARGEST_SLICE, OPEN_WINDOW) if self._hurries(run, now) else self._pace(run)

@@ -37,7 +37,7 @@ def same_mailbox(address: str) -> str:
 
 
 class AddressSet:
-    """A set of mailboxes at about 20 bytes each: it keeps 64-bit hashes, in buckets of a few.
+    """A set of mailboxes at about 25 bytes each in a million: it keeps 64-bit hashes, in buckets of a few.
 
     Two different addresses are taken for one with odds of n²/2⁶⁵: 3 in 100 million for a run of a million.
     """

@@ -76,7 +76,7 @@ def _freeze(run: str, trigger: WorkflowTriggered, catalog: Catalog, arrival: Arr
         run_id=run, trigger_id=arrival.trigger_id, source=trigger.source, workflow_id=spec.workflow.id,
         workflow_name=spec.workflow.name, workflow_version=spec.workflow.version, template_id=spec.template.id,
         template_version=spec.template.version, spec=spec.digest, engine=engine.id,
-        lanes=lanes_for(engine, arrival.lanes), priority=_priority(trigger),
+        lanes=lanes_for(engine, arrival.lanes), priority=_priority(trigger, spec),
         weight=spec.workflow.weight, slot=_slot(trigger), idempotency_key=trigger.idempotency_key,
         parameters=spec.bind(trigger.parameters), recipients=trigger.recipients, body=body_digest(trigger),
         triggered_at=triggered_at, admitted_at=arrival.now, deadline=_deadline(trigger, spec, triggered_at, arrival))
@@ -85,10 +85,11 @@ def _freeze(run: str, trigger: WorkflowTriggered, catalog: Catalog, arrival: Arr
     return Admission(request, spec)
 
 
-def _priority(trigger: WorkflowTriggered) -> Priority:
+def _priority(trigger: WorkflowTriggered, spec: WorkflowSpec) -> Priority:
     """Express is for few recipients that need no query; whoever asks for it with more goes in bulk."""
     few = trigger.recipients is not None and len(trigger.recipients) <= EXPRESS_LIMIT
-    return "express" if few and trigger.priority != "bulk" else "bulk"
+    asked = trigger.priority or spec.workflow.priority
+    return "express" if few and asked != "bulk" else "bulk"
 
 
 def _deadline(trigger: WorkflowTriggered, spec: WorkflowSpec, triggered_at: float, arrival: Arrival) -> float:

@@ -1,6 +1,7 @@
 """Writes the JSON log of a run from what it left on the topics."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,19 +37,21 @@ async def write_log(job: LogJob, published: Published) -> int:
     listed = 0
     with WholeFile(job.path) as file:
         file.write(job.head.model_dump_json(indent=2).encode().removesuffix(b"\n}") + b',\n  "recipients": [')
-        async for lines in _entries(job, published):
-            if lines:
-                file.write((b",\n    " if listed else b"\n    ") + b",\n    ".join(lines))
-                listed += len(lines)
+        async with aclosing(_entries(job, published)) as entries:
+            async for lines in entries:
+                if lines:
+                    file.write((b",\n    " if listed else b"\n    ") + b",\n    ".join(lines))
+                    listed += len(lines)
         file.write(b"\n  ]\n}\n")
     return listed
 
 
-async def _entries(job: LogJob, published: Published) -> AsyncIterator[Sequence[bytes]]:
+async def _entries(job: LogJob, published: Published) -> AsyncGenerator[Sequence[bytes]]:
     entries = Entries(job.plan.run_id, job.tallies)
     for start, end in segments(job.tallies.values()):
-        async for values in published.results(start, end):
-            yield list(entries.of_results(values))
+        async with aclosing(published.results(start, end)) as results:
+            async for values in results:
+                yield list(entries.of_results(values))
     if job.plan.skipped or not entries.complete:
         for offset in job.plan.chunks:
             yield list(entries.of_chunk(await published.chunk(offset)))

@@ -1,6 +1,6 @@
 """The world as the run's decisions see it: two tables and a place to read what was published."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
 from typing import Protocol
 
 
@@ -20,7 +20,7 @@ class Table(Protocol):
 class Published(Protocol):
     """What a finished run left on the topics, in the run's partition."""
 
-    def results(self, start: int, end: int) -> AsyncIterator[Sequence[bytes]]:
+    def results(self, start: int, end: int) -> AsyncGenerator[Sequence[bytes]]:
         """Values of `send.result` from offset `start` up to before `end`, in order, many at a time."""
 
     async def chunk(self, offset: int) -> bytes:

@@ -25,6 +25,7 @@ class Drain:
         self._consumer, self._app = consumer, consumer.app
         self._give_up_at = 0.0
         self._over = False
+        self._running = asyncio.Lock()          # a stop that comes during a rebalance waits for its drain
 
     def begin(self) -> None:
         """No claim succeeds from here on. Tells `on_drain` once. Call in the main loop."""
@@ -37,20 +38,22 @@ class Drain:
             hook()
 
     def end(self) -> None:
-        """A new assignment has come: claims succeed again."""
-        self._consumer.gate.draining = False
+        """A new assignment has come: claims succeed again, unless the app is stopping."""
+        if not self._app.stop_clock.started():
+            self._consumer.gate.draining = False
 
     async def run(self) -> None:
         """Returns when claimed work has ended and is committed, or when the time for it is over. Never raises."""
         self.begin()
-        if self._over:
-            return
-        self._over = True
-        if self._consumer.unacked:
-            gc.collect()                        # messages in cleared queues: given back
-        await self._wait_for_claimed()
-        await self._call_before_release()
-        await self._commit()
+        async with self._running:
+            if self._over:
+                return
+            if self._consumer.unacked:
+                gc.collect()                    # messages in cleared queues: given back
+            await self._wait_for_claimed()
+            await self._call_before_release()
+            await self._commit()
+            self._over = True
 
     def _in_work(self) -> int:
         self._consumer._clean_unacked_messages()    # ordinary topics

@@ -35,8 +35,8 @@ class Lease:
             self.until = LOST
 
     def end(self) -> None:
-        """We leave the group by ourselves: nothing is ours from here on."""
-        self.until = LOST
+        """We leave the group by ourselves: nothing is ours any more, and a reply still under way renews nothing."""
+        self.seconds = self.until = LOST
 
     def valid(self) -> bool:
         """True while nobody else can own our partitions."""

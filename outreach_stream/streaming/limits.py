@@ -49,8 +49,12 @@ class StopClock:
 
     def start(self, seconds: float) -> None:
         """The stop begins now; later calls change nothing."""
-        if self.deadline == NEVER:
+        if not self.started():
             self.deadline = monotonic() + seconds
+
+    def started(self) -> bool:
+        """True once the stop has begun."""
+        return self.deadline != NEVER
 
     def left(self, limit: float, *, reserve: float) -> float:
         """Seconds a part may take: its own `limit`, and no later than `reserve` seconds before the deadline."""

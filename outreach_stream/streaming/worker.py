@@ -13,6 +13,7 @@ from outreach_stream.streaming.logs import calm_libraries
 
 log = structlog.get_logger()
 
+
 def run(app: StreamApp) -> int:
     """Runs `app` until SIGTERM or SIGINT; returns the process's exit code: 0, or 1 after a crash.
 

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 type Outreach = Callable[..., subprocess.CompletedProcess[str]]
@@ -27,3 +29,22 @@ def outreach(tmp_path: Path) -> Outreach:
         return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False,
                               cwd=tmp_path, env=environment(tmp_path, **settings))
     return run
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """The process and all that descend from it, now."""
+    parent = psutil.Process(pid)
+    return [parent, *parent.children(recursive=True)]
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run; a zombie does not."""
+    return [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+
+
+def wait_until_gone(processes: list[psutil.Process], seconds: float = 20) -> None:
+    """Raises AssertionError, naming what still runs after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while left := alive(processes):
+        assert time.monotonic() < deadline, [each.cmdline() for each in left]
+        time.sleep(0.1)

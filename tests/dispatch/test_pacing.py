@@ -132,3 +132,18 @@ async def test_unknown_progress_is_no_backlog(new_world) -> None:
     assert sum(await fill(expander)) == 400
 
 
+
+
+async def test_an_engine_that_is_gone_trickles_until_the_deadline(world) -> None:
+    """Taken out of the catalog, an engine gets next to nothing; past the deadline its rest goes to its end."""
+    def gone(_: str) -> None:
+        raise LookupError("no engine has this id")
+
+    expander = world.expander()
+    object.__setattr__(expander._world, "rate_of", gone)
+    expander.add(world.plan("a", 1_000), PlanEntry(0))
+    before = sum(await fill(expander))
+    world.now += 90_000
+
+    assert before == 16
+    assert sum(await fill(expander)) == 984

@@ -82,11 +82,11 @@ class Farm:
     partitions = 4
 
     def __init__(self, bootstrap: str, folder: Path, *, session_timeout: float = 6.0, static: bool = False,
-                 stop: float = 30.0) -> None:
+                 stop: float = 30.0, commit: float = 10.0) -> None:
         name = f"farm-{uuid.uuid4().hex[:8]}"
         self.topic, self.app_id, self._folder = name, f"{name}-app", folder
         self._orders = {"bootstrap": bootstrap, "topic": self.topic, "app_id": self.app_id, "static": static,
-                        "session_timeout": session_timeout, "stop": stop, "effects": str(folder / "effects")}
+                        "session_timeout": session_timeout, "stop": stop, "commit": commit, "effects": str(folder / "effects")}
         self._running: list[subprocess.Popen[bytes]] = []
 
     async def __aenter__(self) -> Self:

@@ -30,7 +30,7 @@ effects = os.open(orders["effects"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 app = StreamApp(
     orders["app_id"], bootstrap=orders["bootstrap"], data_dir=data_dir, session_timeout=orders["session_timeout"],
     instance_id=instance.hold(data_dir, orders["app_id"]) if orders["static"] else None,
-    limits=Limits(batch_records=50, load_high=400, load_low=200, stop=orders["stop"]))
+    limits=Limits(batch_records=50, load_high=400, load_low=200, commit=orders["commit"], stop=orders["stop"]))
 slots: defaultdict[int, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(WINDOW))
 
 

@@ -76,7 +76,7 @@ async def test_aborted_transactions_are_not_delivered(kafka: str, tmp_path: Path
         for batch in batches:
             batch.done()
 
-    assert [b"1", b"2"] == [record.value for batch in batches for record in batch.records]
+    assert [record.value for batch in batches for record in batch.records] == [b"1", b"2"]
     assert {(name, 0): 5} == await committed(kafka, name)
 
 

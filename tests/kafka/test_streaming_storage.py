@@ -97,7 +97,7 @@ async def test_a_view_follows_its_topic(kafka: str, topic: str, producer: AIOKaf
 
     assert {key: value for key, value in caught.items() if key != b"b"} == {b"a": 2, b"c": 3}
     assert (came, view.get(b"a")) == (4, None)
-    assert [(b"a", 1), (b"a", 2), (b"a", None)] == [entry for entry in seen if entry[0] == b"a"]
+    assert [entry for entry in seen if entry[0] == b"a"] == [(b"a", 1), (b"a", 2), (b"a", None)]
 
 
 async def test_a_view_survives_the_broker(kafka_broker: EmbeddedBroker) -> None:

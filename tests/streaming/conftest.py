@@ -4,7 +4,7 @@ import asyncio
 from collections import namedtuple
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -14,10 +14,12 @@ from faust.types import TP
 
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
-from outreach_stream.streaming.consumer import BatchConsumer
 from outreach_stream.streaming.ledger import Ledger
 from outreach_stream.streaming.limits import Limits
 from outreach_stream.streaming.produce import Record
+
+if TYPE_CHECKING:
+    from outreach_stream.streaming.consumer import BatchConsumer
 
 TP0 = TP("t", 0)
 FOR_EVER = float("inf")
@@ -53,7 +55,7 @@ class FedConsumer:
         ledger._suspect, self.consumer.ledgers[TP0], self.consumer.positioned = False, ledger, True
         return ledger
 
-    async def _wait_next_records(self, timeout: float) -> Any:
+    async def _wait_next_records(self, _: float) -> Any:
         return (self.feed.pop(0) if self.feed else {}), self.consumer._active_partitions
 
     async def _seek_wait(self, offsets: dict[TP, int]) -> None:

@@ -116,3 +116,29 @@ async def test_the_next_assignment_ends_the_drain(fed: FedConsumer) -> None:
 
     assert claimed
     assert begun == [1, 1]
+
+
+async def test_a_second_drain_waits_for_the_first(fed: FedConsumer) -> None:
+    """SIGTERM during a rebalance: nothing is torn down before the drain under way has committed."""
+    [batch] = await fed.deliver([record(0)])
+    await batch.claim()
+    fed.consumer.force_commit = AsyncMock()
+    first, second = (asyncio.create_task(fed.consumer.wait_empty()) for _ in range(2))
+    await asyncio.sleep(0.05)
+    waited = not second.done()
+
+    batch.done()
+    await asyncio.wait([first, second])
+
+    assert waited
+    assert fed.consumer.force_commit.await_count == 1
+
+
+async def test_a_stopping_app_claims_nothing_more(fed: FedConsumer) -> None:
+    """An assignment that comes in after the stop began opens nothing."""
+    fed.app.stop_clock.start(30.0)
+    fed.consumer.drain.begin()
+
+    fed.consumer.drain.end()
+
+    assert fed.consumer.gate.draining

@@ -52,3 +52,13 @@ def test_being_expelled_ends_the_lease_at_once() -> None:
         lease.heard(monotonic(), code)
 
         assert lease.lost(), code
+
+
+def test_a_lease_that_we_ended_stays_ended() -> None:
+    """A heartbeat's reply that comes after we have left the group renews nothing."""
+    lease = Lease(8.0)
+    lease.end()
+
+    lease.heard(monotonic(), 0)
+
+    assert lease.lost()

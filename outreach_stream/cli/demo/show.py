@@ -26,7 +26,7 @@ WORKFLOW = 1
 POLL = 0.2
 """Seconds between two looks at the run."""
 
-READY_TIMEOUT = 90.0
+READY_TIMEOUT = 180.0
 """Seconds in which all roles must have joined."""
 
 STALL = 120.0
