@@ -17,10 +17,10 @@ from outreach_stream.catalog.spec import WorkflowSpec
 from outreach_stream.domain.clock import Clock, wall_clock
 from outreach_stream.domain.events import WorkflowTriggered
 from outreach_stream.domain.identity import partition_of
-from outreach_stream.runs.admission import Admission, Arrival, admit
+from outreach_stream.runs.admission import REQUEST_LIMIT, Admission, Arrival, admit
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
-from outreach_stream.streaming.produce import Record, produce
+from outreach_stream.streaming.produce import Record, RecordTooLarge, produce
 
 type CatalogProvider = Callable[[], Catalog]
 """The catalog as it stands now; raises `CatalogErrors`, may block."""
@@ -51,7 +51,7 @@ class Admit:
                 admitted.append(self._decide(record, catalog))
             except ValidationError as error:
                 unreadable[i] = _problem(error)
-            except (ValueError, OverflowError) as error:
+            except Exception as error:  # noqa: BLE001 - no trigger, however odd, may stop those behind it
                 unreadable[i] = f"cannot be admitted: {type(error).__name__}"
         await bury_all(self._app, batch, unreadable)
         await self._publish_specs(admitted)
@@ -67,9 +67,12 @@ class Admit:
         trigger = WorkflowTriggered.model_validate_json(record.value or b"")
         trigger_id = trigger.trigger_id or cloud_id(record.headers)
         place = f"{record.topic}:{record.partition}:{record.offset}"
-        return admit(trigger, catalog, Arrival(
+        decided = admit(trigger, catalog, Arrival(
             trigger_id=trigger_id or place, sent_at=record.timestamp / 1000, now=self._clock(),
             lanes=self._layout.lanes, longest_run=topics.LONGEST_RUN))
+        if len(decided.event.encode()) > REQUEST_LIMIT:
+            raise RecordTooLarge("its ids alone are")
+        return decided
 
     async def _publish_specs(self, admitted: list[Admission]) -> None:
         """Before the runs that name them: whoever reads a digest may rely on finding its spec."""

@@ -27,7 +27,8 @@ def command() -> Settings:
 def _begin(settings: Settings, **always: str) -> Settings:
     logs.configure(settings, **always)
     calm_libraries()
-    for name in ("uvicorn", "httpx"):       # what they would say we say ourselves
+    # What these would say we say ourselves; the last are Faust's services, which log by the name of their module.
+    for name in ("uvicorn", "httpx", "outreach_stream"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return settings
 

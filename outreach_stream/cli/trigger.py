@@ -94,7 +94,7 @@ async def _trigger(event: WorkflowTriggered, settings: Settings, *, wait: bool, 
         _say({"run_id": run, "workflow_id": event.workflow_id, "state": RunState.QUEUED}, as_json=as_json)
         return Exit.OK
     if not as_json:
-        print(f"Run {run}")
+        print(f"Run {run}", flush=True)
     status = await final_status(run, bootstrap, show="nothing" if as_json else "progress", patience=None)
     if as_json:
         print(status.model_dump_json(exclude_none=True))

@@ -23,6 +23,7 @@ class Bucket:
         self._engine_rate, self._engine_burst, self._clock = rate, burst or 1.0, clock
         self._rate, self._capacity = 0.0, 1.0
         self._tokens, self._at = 0.0, clock()
+        self._paused_until = self._at
         self._turn = asyncio.Lock()
 
     @property
@@ -36,11 +37,17 @@ class Bucket:
         self._capacity = max(1.0, self._engine_burst * fraction * WIRE_SHARE)
         self._tokens, self._at = 0.0, self._clock()
 
+    def pause(self, seconds: float) -> None:
+        """Give no token for so long from now: the provider asked for it. Pauses do not add up."""
+        self._paused_until = max(self._paused_until, self._clock() + seconds)
+
     def wait_time(self) -> float:
         """Seconds until there is a token; 0: now. Infinite without a lane."""
+        now = self._clock()
+        if now < self._paused_until:
+            return self._paused_until - now
         if self.unlimited:
             return 0.0
-        now = self._clock()
         self._tokens = min(self._capacity, self._tokens + (now - self._at) * self._rate)
         self._at = now
         if self._tokens >= 1:
@@ -49,9 +56,8 @@ class Bucket:
 
     async def take(self) -> None:
         """Wait for a token and take it. Nothing is awaited between the taking and the return."""
-        if self.unlimited:
-            return
         async with self._turn:
             while (wait := self.wait_time()) > 0:  # noqa: ASYNC110 - a time is waited for, no event
                 await asyncio.sleep(min(wait, SHARE_POLL))
-            self._tokens -= 1
+            if not self.unlimited:
+                self._tokens -= 1

@@ -81,7 +81,7 @@ class Delivery:
 
         `doubted`: it may have been sent before. Raises nothing but `CancelledError`.
         """
-        started, attempts = self.clock(), 0
+        started, tries, attempts = self.clock(), 0, 0
         try:
             message = composer.compose(item.request, started)
         except Unrenderable as error:
@@ -93,9 +93,10 @@ class Delivery:
             outcome = await self._attempt(item, message, witness)
             if outcome is None:
                 return None
-            attempts += outcome.costs_attempt
-            step = after(outcome, attempts=attempts, elapsed=self.clock() - started, doubted=doubted,
-                         resend=self.resend, random=random.random)
+            self.desk.heed(outcome)
+            tries, attempts = tries + 1, attempts + outcome.costs_attempt
+            step = after(outcome, attempts=tries, elapsed=self.clock() - started, expired=self._expired(item),
+                         doubted=doubted, resend=self.resend, random=random.random)
             if isinstance(step, End):
                 provider_id = outcome.provider_message_id if isinstance(outcome, Accepted) else None
                 return Delivered(step, attempts, doubted, started, message.message_id, provider_id)
@@ -108,6 +109,9 @@ class Delivery:
             await asyncio.sleep(step.delay)
             await slot.take()
 
+    def _expired(self, item: Item) -> bool:
+        return item.request.deadline <= self.clock()
+
     async def _unsent(self, item: Item, reason: str, *, doubted: bool) -> Delivered | None:
         if not await item.batch.claim(item.i):
             return None
@@ -115,11 +119,7 @@ class Delivery:
 
     async def _attempt(self, item: Item, message: OutgoingMessage, witness: Witness) -> Outcome | None:
         """Connection, then token, then lease, then the one attempt. None: the partition leaves."""
-        try:
-            connection = await self.desk.engine.acquire()
-        except Exception as error:
-            log.exception("acquire_failed", send_id=item.send_id, engine=self.desk.id)
-            connection = Transient("engine_error", type(error).__name__)
+        connection = await self.desk.connect(lambda: self._expired(item))
         if isinstance(connection, Failure):
             return connection if await item.batch.claim(item.i) else None
         try:

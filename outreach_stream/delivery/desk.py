@@ -1,13 +1,25 @@
 """One engine at work in this process: its connections, its pace and its places."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import structlog
+
 from outreach_stream.delivery.bucket import Bucket
-from outreach_stream.domain.ports import Engine
+from outreach_stream.domain.outcomes import EngineStopped, Outcome, Refusal, Throttled, Transient
+from outreach_stream.domain.ports import Connection, Engine
+
+log = structlog.get_logger()
 
 SECONDS_AHEAD = 5.0
 """Mails that wait for a token hold a connection; a slow engine's would be idle too long and be closed on us."""
+UNREACHABLE_SECONDS = 1.0
+"""Between two attempts to connect, for each place."""
+THROTTLED_SECONDS = 5.0
+"""The pause when the provider did not say how long."""
+LONGEST_PAUSE = 300.0
+"""Seconds; who asks for a longer pause is asked again after this one."""
 
 
 @dataclass(slots=True)
@@ -36,6 +48,35 @@ class Desk:
     def own(self, partitions: set[int]) -> None:
         """These partitions are ours now: take that share of the rate, beginning with nothing saved up."""
         self.bucket.share(len(partitions.intersection(self.lanes)) / len(self.lanes))
+
+    async def connect(self, given_up: Callable[[], bool]) -> Connection | Refusal:
+        """A connection, or why there is none. What may pass is the engine's trouble and costs no recipient an attempt.
+
+        It is tried again, while the caller keeps its place, so that no more than those wait; until `given_up()`.
+        """
+        told = False
+        while True:
+            try:
+                connection = await self.engine.acquire()
+            except Exception as error:
+                log.exception("acquire_failed", engine=self.id)
+                return EngineStopped("engine_error", type(error).__name__)
+            if not isinstance(connection, Transient | Throttled) or given_up():
+                return connection
+            if not told:
+                log.warning("engine_unreachable", engine=self.id, reason=connection.reason)
+                told = True
+            await asyncio.sleep(_pause(connection, UNREACHABLE_SECONDS))
+
+    def heed(self, outcome: Outcome) -> None:
+        """Pause, for all lanes, if the provider says that we are too fast."""
+        if isinstance(outcome, Throttled):
+            self.bucket.pause(_pause(outcome, THROTTLED_SECONDS))
+
+
+def _pause(outcome: Transient | Throttled, default: float) -> float:
+    asked = outcome.retry_after if isinstance(outcome, Throttled) else None
+    return default if asked is None else min(asked, LONGEST_PAUSE)
 
 
 class Slot:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from outreach_stream.domain.outcomes import Accepted, InDoubt, Outcome
+from outreach_stream.domain.outcomes import Accepted, InDoubt, Outcome, Throttled
 from outreach_stream.domain.states import RecipientStatus
 
 IN_PLACE_SECONDS = 1.0
@@ -51,12 +51,13 @@ def unsent(status: RecipientStatus, reason: str, *, doubted: bool) -> End:
     return End(RecipientStatus.IN_DOUBT if doubted else status, reason)
 
 
-def after(outcome: Outcome, *, attempts: int, elapsed: float, doubted: bool, resend: bool,
+def after(outcome: Outcome, *, attempts: int, elapsed: float, expired: bool, doubted: bool, resend: bool,
           random: Callable[[], float]) -> Step:
     """The step after an attempt.
 
-    `attempts` made so far, the first `elapsed` seconds ago; `doubted`: an earlier one may have been sent;
-    `resend`: the policy for what is in doubt is to mail it again, labelled, and not to hold it.
+    `attempts` made so far, throttled ones too, the first `elapsed` seconds ago; `expired`: the deadline has passed;
+    `doubted`: an earlier one may have been sent; `resend`: the policy for what is in doubt is to mail it again,
+    labelled, and not to hold it.
     """
     if isinstance(outcome, Accepted):
         return End(RecipientStatus.SENT)
@@ -64,7 +65,10 @@ def after(outcome: Outcome, *, attempts: int, elapsed: float, doubted: bool, res
         if resend and attempts < IN_PLACE_ATTEMPTS:
             return Again(backoff(attempts, random), doubted=True)
         return End(RecipientStatus.IN_DOUBT, reason_of(outcome))
-    delay = backoff(attempts, random)
-    if outcome.retriable and attempts < IN_PLACE_ATTEMPTS and elapsed + delay <= IN_PLACE_SECONDS:
-        return Again(delay)
-    return unsent(RecipientStatus.FAILED, reason_of(outcome) or "failed", doubted=doubted)
+    if outcome.retriable and not expired and attempts < IN_PLACE_ATTEMPTS:
+        throttled = isinstance(outcome, Throttled)  # the engine pauses, with everybody: no reason to give this one up
+        delay = 0.0 if throttled else backoff(attempts, random)
+        if throttled or elapsed + delay <= IN_PLACE_SECONDS:
+            return Again(delay)
+    status = RecipientStatus.EXPIRED if outcome.retriable and expired else RecipientStatus.FAILED
+    return unsent(status, reason_of(outcome) or "failed", doubted=doubted)

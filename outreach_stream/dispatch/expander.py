@@ -1,6 +1,7 @@
 """Expanding the runs of one engine into its lanes, slice by slice."""
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ TICK = 0.1
 """Seconds between two looks at the lanes while they are full."""
 RETRY_PAUSE = 1.0
 """Seconds until what failed (the broker was away) is tried again."""
+RATE_KEPT = 1.0
+"""Seconds after which a catalog that was changed must be noticed; to look at it costs a visit to its files."""
 CACHED_CHUNKS = 16
 """Decoded chunks kept per engine, about a megabyte each at most; beyond so many runs, chunks are read again."""
 
@@ -33,7 +36,7 @@ class World:
     lanes: Lanes
     plans: PlanStore
     rate_of: Callable[[str], float | None]
-    """Mails a second of an engine, None: unlimited; `LookupError`: not in the catalog. Asked before every slice."""
+    """Mails a second of an engine, None: unlimited; `LookupError`: not in the catalog. Asked once a second at most."""
     ahead: float
     """Seconds of its rate that an engine's lanes are kept ahead."""
     clock: Clock
@@ -56,6 +59,8 @@ class Expander:
         self._cache: OrderedDict[tuple[str, int], Snapshot] = OrderedDict()
         self._added = asyncio.Event()
         self._stepping = asyncio.Lock()
+        self._known_rate: float | None = 0.0
+        self._ask_again = -math.inf
 
     def add(self, plan: RunPlanned, entry: PlanEntry) -> None:
         """Take a run in; one that is there already, or finished, changes nothing."""
@@ -114,10 +119,20 @@ class Expander:
         return run.plan.deadline <= now or self._world.orders.cancelled(run.run_id)
 
     def _pace(self, run: ScheduledRun) -> Pace:
-        try:
-            return Pace.of(self._world.rate_of(self._engine), len(run.plan.lanes), self._world.ahead)
-        except LookupError:  # It was taken out of the catalog: it may come back before the deadlines.
+        rate = self._rate()
+        if rate == 0:
             return Pace(1, LEAST_WINDOW)
+        return Pace.of(rate, len(run.plan.lanes), self._world.ahead)
+
+    def _rate(self) -> float | None:
+        """The engine's rate; 0 when it was taken out of the catalog: it may come back before the deadlines."""
+        if (now := self._world.clock()) >= self._ask_again:
+            try:
+                self._known_rate = self._world.rate_of(self._engine)
+            except LookupError:
+                self._known_rate = 0.0
+            self._ask_again = now + RATE_KEPT
+        return self._known_rate
 
     def _room(self, run: ScheduledRun, now: float) -> int:
         pace = Pace(LARGEST_SLICE, OPEN_WINDOW) if self._hurries(run, now) else self._pace(run)

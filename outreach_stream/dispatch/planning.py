@@ -82,7 +82,8 @@ class Planner:
         try:
             return self.rate_of(engine)
         except LookupError as error:
-            raise CannotPlan(str(error.args[0]) if error.args else f"there is no engine {engine}") from error
+            reason = f"there is no engine {engine!r}" if isinstance(error, KeyError) else str(error)
+            raise CannotPlan(reason) from error
 
     async def _write(self, run: RunRequested, plan_id: str, material: Material, people: People) -> _Written:
         if missing := material.missing(people.columns):

@@ -22,6 +22,10 @@ REQUEST_LIMIT = 384 * 1024
 """Bytes of a run's request or spec at most: each must fit into one record, with what is noted beside it later."""
 
 
+REASON_LIMIT = 1_000
+"""Characters of a refusal's reason at most: it repeats what the trigger names, which may be of any length."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """What is known of a trigger besides its contents, and where it has come to."""
@@ -62,7 +66,7 @@ def admit(trigger: WorkflowTriggered, catalog: Catalog | CatalogErrors, arrival:
     except (Refused, UnknownWorkflow, WrongParameters) as why:
         return Admission(RunRefused(
             run_id=run, workflow_id=canonical_workflow_id(trigger.workflow_id), source=trigger.source,
-            reason=str(why), slot=_slot(trigger), at=arrival.now))
+            reason=str(why)[:REASON_LIMIT], slot=_slot(trigger), at=arrival.now))
 
 
 def _freeze(run: str, trigger: WorkflowTriggered, catalog: Catalog, arrival: Arrival) -> Admission:

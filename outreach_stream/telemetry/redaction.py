@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_ADDRESS = re.compile(r"[^\s<>\"'(),:;\[\]{}=@]+@[^\s<>\"'(),:;\[\]{}=@]+")
+_ADDRESS = re.compile(r"[^\s<>\"'(),:;\[\]{}=@]+(?:@|%40)[^\s<>\"'(),:;\[\]{}=@]+")
 
 MASK = "<address>"
 
@@ -12,7 +12,7 @@ MASK = "<address>"
 def redact(value: Any) -> Any:
     """The same value with every e-mail address in it masked, at any depth."""
     if isinstance(value, str):
-        return _ADDRESS.sub(MASK, value) if "@" in value else value
+        return _ADDRESS.sub(MASK, value) if "@" in value or "%40" in value else value
     if isinstance(value, Mapping):
         return {redact(key): redact(each) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,7 +21,22 @@ def environment(tmp_path: Path, **settings: str) -> dict[str, str]:
     """No settings but the given ones, and a state folder that is the test's own."""
     inherited = {name: value for name, value in os.environ.items()
                  if not name.startswith("OUTREACH_") or name == "OUTREACH_CACHE_DIR"}
-    return inherited | {"OUTREACH_STATE_DIR": str(tmp_path / "state"), "COLUMNS": "100"} | settings
+    (tmp_path / "tmp").mkdir(exist_ok=True)
+    own = {"OUTREACH_STATE_DIR": str(tmp_path / "state"), "TMPDIR": str(tmp_path / "tmp"), "COLUMNS": "100"}
+    return inherited | own | settings
+
+
+@contextmanager
+def running(folder: Path, *arguments: str, settings: dict[str, str] | None = None,
+            **streams: Any) -> Iterator[subprocess.Popen[str]]:
+    """`outreach ARGUMENTS…` in `folder` while the block lasts; then it is killed, and what it started with it."""
+    process = subprocess.Popen([*COMMAND, *arguments], cwd=folder, env=environment(folder, **(settings or {})),
+                               text=True, start_new_session=True, **streams)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture

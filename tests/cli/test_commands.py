@@ -3,7 +3,6 @@
 import re
 import sys
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 import typer
@@ -11,7 +10,6 @@ import typer
 from outreach_stream.cli import COMMANDS, main
 from tests.cli.conftest import Outreach
 
-README = Path(__file__).parents[2] / "README.md"
 NOBODY = "127.0.0.1:9"
 
 
@@ -44,14 +42,6 @@ def test_the_table_says_what_the_command_says(name: str) -> None:
     found = getattr(import_module(f"outreach_stream.cli.{module}"), attribute)
 
     assert isinstance(found, typer.Typer) or found.__doc__.startswith(COMMANDS[name].summary)
-
-
-def test_the_readme_shows_every_command_and_no_other() -> None:
-    """What README calls exists, and what exists README calls."""
-    shown = set(re.findall(r"outreach ([a-z]+)", re.sub(r"[\w-]outreach ", "", README.read_text(encoding="utf-8"))))
-
-    assert shown >= set(COMMANDS)
-    assert {name for name in shown if f"`outreach {name}" in README.read_text(encoding="utf-8")} <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("arguments", [

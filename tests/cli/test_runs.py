@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-import subprocess
 from pathlib import Path
+from subprocess import PIPE
 from uuid import uuid4
 
 from aiokafka import AIOKafkaProducer
@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from outreach_stream.domain.events import Counts, RunStatus
 from outreach_stream.domain.states import RunState
 from outreach_stream.topics import RUN_STATUS
-from tests.cli.conftest import COMMAND, Outreach, environment
+from tests.cli.conftest import Outreach, running
 
 
 def status(run: str, state: RunState, log: str | None = None, **counts: int) -> RunStatus:
@@ -56,13 +56,13 @@ def test_watch_as_json_follows_a_run_to_its_failure(tmp_path: Path, kafka_topics
     """Every status is a line, the last one the end; a failed run is exit code 1."""
     run = str(uuid4())
     say(kafka_topics, status(run, RunState.SENDING, total=3))
-    watching = subprocess.Popen([*COMMAND, "watch", run, "--json"], stdout=subprocess.PIPE, text=True,
-                                env=environment(tmp_path, OUTREACH_KAFKA_BOOTSTRAP=kafka_topics))
-    assert watching.stdout is not None
-    assert json.loads(watching.stdout.readline())["state"] == "SENDING"
+    with running(tmp_path, "watch", run, "--json", stdout=PIPE,
+                 settings={"OUTREACH_KAFKA_BOOTSTRAP": kafka_topics}) as watching:
+        assert watching.stdout is not None
+        assert json.loads(watching.stdout.readline())["state"] == "SENDING"
 
-    say(kafka_topics, status(run, RunState.FAILED, total=3), status(run, RunState.FAILED, "output/y.json", total=3))
-    rest, _ = watching.communicate(timeout=30)
+        say(kafka_topics, status(run, RunState.FAILED, total=3), status(run, RunState.FAILED, "output/y.json", total=3))
+        rest, _ = watching.communicate(timeout=30)
 
     assert json.loads(rest.splitlines()[-1])["log"] == "output/y.json"
     assert watching.returncode == 1
@@ -77,13 +77,13 @@ def test_watch_of_an_unknown_run_is_1_and_says_what_to_check(outreach: Outreach,
 
 
 def test_trigger_wait_ends_with_the_run(tmp_path: Path, kafka_topics: str) -> None:
-    """`--wait --json` prints one object, the run's last status, and exits with its outcome."""
-    waiting = subprocess.Popen([*COMMAND, "trigger", "1", "--key", uuid4().hex, "--wait"], stdout=subprocess.PIPE,
-                               text=True, env=environment(tmp_path, OUTREACH_KAFKA_BOOTSTRAP=kafka_topics))
-    assert waiting.stdout is not None
-    run = waiting.stdout.readline().split()[-1]
+    """`--wait` names the run, follows it, and exits with its outcome."""
+    with running(tmp_path, "trigger", "1", "--key", uuid4().hex, "--wait", stdout=PIPE,
+                 settings={"OUTREACH_KAFKA_BOOTSTRAP": kafka_topics, "PYTHONUNBUFFERED": "1"}) as waiting:
+        assert waiting.stdout is not None
+        run = waiting.stdout.readline().split()[-1]
 
-    say(kafka_topics, status(run, RunState.REFUSED))
-    waiting.communicate(timeout=30)
+        say(kafka_topics, status(run, RunState.REFUSED))
+        waiting.communicate(timeout=30)
 
     assert waiting.returncode == 1

@@ -1,7 +1,6 @@
 """`outreach worker` with real processes and a real Kafka."""
 
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cli.conftest import COMMAND, Outreach, environment, family, wait_until_gone
+from tests.cli.conftest import Outreach, alive, family, running, wait_until_gone
 
 
 def until[T](found: Callable[[], T], seconds: float = 120) -> T:
@@ -21,43 +20,42 @@ def until[T](found: Callable[[], T], seconds: float = 120) -> T:
 
 
 def roles(supervisor: int) -> dict[str, int]:
-    return {each.cmdline()[-1]: each.pid for each in family(supervisor)[1:] if "worker" in each.cmdline()}
+    return {each.cmdline()[-1]: each.pid for each in alive(family(supervisor)[1:]) if "worker" in each.cmdline()}
 
 
 @pytest.mark.timeout(400)
 def test_all_starts_kafka_and_every_role_and_restarts_what_is_killed(tmp_path: Path) -> None:
     """Without settings `worker all` brings a Kafka of its own; a killed role comes back; kill -9 takes all with it."""
-    log = (tmp_path / "log").open("w+")
-    supervisor = subprocess.Popen([*COMMAND, "worker", "all"], cwd=tmp_path, env=environment(tmp_path), stderr=log)
-    until(lambda: (tmp_path / "log").read_text().count("worker_started") == 3)
-    before = roles(supervisor.pid)
-    assert before.keys() == {"aggregator", "dispatcher", "sender"}
+    log = tmp_path / "log"
+    with log.open("w") as err, running(tmp_path, "worker", "all", stderr=err) as supervisor:
+        until(lambda: log.read_text().count("worker_started") >= 3)
+        before = roles(supervisor.pid)
+        assert before.keys() == {"aggregator", "dispatcher", "sender"}
 
-    psutil.Process(before["sender"]).kill()
-    after = until(lambda: (now := roles(supervisor.pid)).get("sender", before["sender"]) != before["sender"] and now)
+        psutil.Process(before["sender"]).kill()
+        until(lambda: roles(supervisor.pid).get("sender", before["sender"]) != before["sender"])
 
-    assert after["aggregator"] == before["aggregator"]
-    assert '"process_died"' in (tmp_path / "log").read_text()
-    processes = family(supervisor.pid)
-    assert any("java" in each.name() for each in processes)
-    supervisor.kill()
-    supervisor.wait()
-    wait_until_gone(processes)
+        assert roles(supervisor.pid)["aggregator"] == before["aggregator"]
+        assert '"process_died"' in log.read_text()
+        processes = family(supervisor.pid)
+        assert any("java" in each.name() for each in processes)
+        supervisor.kill()
+        wait_until_gone(processes)
 
 
 @pytest.mark.timeout(300)
 def test_sigterm_ends_a_single_worker_with_0(tmp_path: Path, kafka_topics: str) -> None:
     """One role works in this very process, has its state in the folder it was given, and SIGTERM ends it cleanly."""
-    log = (tmp_path / "log").open("w+")
-    worker = subprocess.Popen(
-        [*COMMAND, "worker", "sender", "--data-dir", str(tmp_path / "own"), "--instance", "b"],
-        cwd=tmp_path, stderr=log, env=environment(tmp_path, OUTREACH_KAFKA_BOOTSTRAP=kafka_topics))
-    until(lambda: "worker_started" in (tmp_path / "log").read_text())
-    assert len(family(worker.pid)) == 1
+    log = tmp_path / "log"
+    with log.open("w") as err, running(
+            tmp_path, "worker", "sender", "--data-dir", str(tmp_path / "own"), "--instance", "b", stderr=err,
+            settings={"OUTREACH_KAFKA_BOOTSTRAP": kafka_topics}) as worker:
+        until(lambda: "worker_started" in log.read_text())
+        assert len(family(worker.pid)) == 1
 
-    worker.send_signal(signal.SIGTERM)
+        worker.send_signal(signal.SIGTERM)
 
-    assert worker.wait(60) == 0
+        assert worker.wait(60) == 0
     assert (tmp_path / "own" / "b" / "sender").is_dir()
 
 

@@ -148,6 +148,20 @@ async def test_a_cancelled_wait_blocks_nobody() -> None:
     assert all(task.cancelled() for task in waiting)
 
 
+@pytest.mark.parametrize("rate", [10.0, None])
+async def test_a_pause_holds_everybody_and_saves_nothing_up(rate: float | None) -> None:
+    """What the provider asked for, with a rate or without; the longer of two pauses, not their sum."""
+    time = FakeTime()
+    bucket = Bucket(rate, 4, time)
+    bucket.share(1.0)
+    bucket.pause(7)
+    bucket.pause(2)
+    with sleeping(time):
+        moments = await taken(bucket, time, 7.25) if rate else [await bucket.take() or time.now]
+    assert moments[0] >= 7
+    assert most_in_a_second(moments) <= 14
+
+
 async def test_no_rate_is_no_limit() -> None:
     """Nothing is waited for, with or without lanes."""
     bucket = Bucket(None, None)

@@ -138,7 +138,8 @@ async def test_a_zombies_late_marks_do_not_erase_ours(world: World) -> None:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(kills=st.lists(st.floats(0.001, 0.04), max_size=4), places=st.integers(1, 6), topic=st.sampled_from([BULK, EXPRESS]))
+@given(kills=st.lists(st.floats(0.001, 0.04), max_size=4), places=st.integers(1, 6),
+       topic=st.sampled_from([BULK, EXPRESS]))
 def test_killed_at_any_moment(kills: list[float], places: int, topic: str) -> None:
     """Every recipient ends; mailed twice means labelled; held means mailed once; sent means mailed."""
     asyncio.run(live_and_die(kills, places, topic))

@@ -34,7 +34,7 @@ async def test_progress_stops_at_the_first_unfinished(world: World) -> None:
 
 async def test_one_engine_that_stands_still_holds_no_other_up(world: World) -> None:
     """Same partition, other engine: its own places, its own pace."""
-    world.engine.script = lambda message: Answer(Accepted("1"), before=30 if message.message_id.startswith("slow") else 0)
+    world.engine.script = lambda mail: Answer(Accepted("1"), before=30 if mail.message_id.startswith("slow") else 0)
     sender = world.sender()
     sender.put(*(request(i, engine="slow", run_id="slow") for i in range(20)))
     other = sender.put(*(request(i) for i in range(20)), start=20)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from outreach_stream.domain.marks import Mark
-from outreach_stream.domain.outcomes import Accepted, InDoubt, RecipientRejected, Transient
+from outreach_stream.domain.outcomes import Accepted, InDoubt, RecipientRejected, Throttled, Transient
 from outreach_stream.domain.ports import OutgoingMessage
 from outreach_stream.domain.states import RecipientStatus
 
@@ -113,16 +113,40 @@ async def test_a_deferred_one_is_tried_again_and_gives_its_place_up_meanwhile(wo
     assert (sender.by_index()[0].status, sender.by_index()[0].attempts) == (RecipientStatus.SENT, 2)
 
 
-async def test_no_connection_is_an_attempt_that_failed(world: World) -> None:
-    """Nothing was handed over: tried again, then failed, never in doubt."""
+async def test_an_engine_that_cannot_be_reached_fails_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relay's restart: its mails wait in their places and cost no attempt; past their deadline they expire."""
+    monkeypatch.setattr("outreach_stream.delivery.desk.UNREACHABLE_SECONDS", 0.01)
     world.engine.unreachable = Transient("connection_refused")
     sender = world.sender()
-    sender.put(request(0))
+    sender.put(request(0, deadline=NOW + 1), *(request(i) for i in range(1, 10)))
+    await asyncio.sleep(0.1)
+    assert sender.results == []
+    sender.now += 2
+    await sender.until(lambda: sender.results)
+    world.engine.unreachable = None
     await sender.finish()
 
-    assert sender.by_index()[0].status is RecipientStatus.FAILED
-    assert sender.by_index()[0].reason == "connection_refused"
+    ends = sender.by_index()
+    assert (ends[0].status, ends[0].reason) == (RecipientStatus.EXPIRED, "connection_refused")
+    assert {(ends[i].status, ends[i].attempts) for i in range(1, 10)} == {(RecipientStatus.SENT, 1)}
     assert not world.has(Mark.DOUBTED, 0)
+
+
+async def test_a_throttled_engine_pauses_for_everybody(world: World) -> None:
+    """The provider's wait is obeyed by all of the engine's mails, and costs nobody an attempt."""
+    tried: list[float] = []
+
+    def throttle_once(message: OutgoingMessage) -> Accepted | Throttled:
+        tried.append(asyncio.get_running_loop().time())
+        return Throttled("slow down", retry_after=0.2) if len(tried) == 1 else Accepted("1")
+
+    world.engine.script = throttle_once
+    sender = world.sender()
+    sender.places = 1
+    sender.put(*(request(i) for i in range(5)))
+    await sender.finish()
+    assert tried[1] - tried[0] >= 0.2
+    assert {(end.status, end.attempts) for end in sender.by_index().values()} == {(RecipientStatus.SENT, 1)}
 
 
 async def test_a_bug_in_an_engine_neither_stops_the_lane_nor_hides_a_mail(world: World) -> None:

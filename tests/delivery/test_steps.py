@@ -33,9 +33,10 @@ PASSING = [Transient("busy"), Throttled("slow")]
 OUTCOMES: list[Outcome] = [Accepted("1"), InDoubt("lost"), *REFUSALS, *PASSING]
 
 
-def step(outcome: Outcome, *, attempts: int = 1, elapsed: float = 0.0, doubted: bool = False,
+def step(outcome: Outcome, *, attempts: int = 1, elapsed: float = 0.0, expired: bool = False, doubted: bool = False,
          resend: bool = True) -> Step:
-    return after(outcome, attempts=attempts, elapsed=elapsed, doubted=doubted, resend=resend, random=lambda: 0.5)
+    return after(outcome, attempts=attempts, elapsed=elapsed, expired=expired, doubted=doubted, resend=resend,
+                 random=lambda: 0.5)
 
 
 def status(outcome: Outcome, **known: bool) -> RecipientStatus | None:
@@ -69,17 +70,35 @@ def test_a_doubt_is_mailed_again_labelled_or_held() -> None:
     assert step(InDoubt("lost", "by peer"), resend=False) == End(RecipientStatus.IN_DOUBT, "lost: by peer")
 
 
-@given(st.sampled_from(OUTCOMES), st.integers(0, 10), st.floats(0, 3), st.booleans(), st.booleans(), st.floats(0, 1))
-def test_every_way_ends(outcome: Outcome, attempts: int, elapsed: float, doubted: bool, resend: bool,
+@given(st.sampled_from(OUTCOMES), st.integers(0, 10), st.floats(0, 3), st.booleans(), st.booleans(), st.booleans(),
+       st.floats(0, 1))
+def test_every_way_ends(outcome: Outcome, attempts: int, elapsed: float, expired: bool, doubted: bool, resend: bool,
                         random: float) -> None:
-    """In place, nothing is tried after the last attempt or, unless in doubt, after the time in place is over."""
-    taken = after(outcome, attempts=attempts, elapsed=elapsed, doubted=doubted, resend=resend, random=lambda: random)
+    """In place, nothing is tried after the last attempt or, for a mere failure, after the time in place is over."""
+    taken = after(outcome, attempts=attempts, elapsed=elapsed, expired=expired, doubted=doubted, resend=resend,
+                  random=lambda: random)
     if isinstance(taken, Again):
         assert attempts < IN_PLACE_ATTEMPTS
         assert outcome.retriable or (isinstance(outcome, InDoubt) and resend and taken.doubted)
-        assert taken.doubted or elapsed + taken.delay <= IN_PLACE_SECONDS
+        assert taken.doubted or not expired
+        assert taken.doubted or isinstance(outcome, Throttled) or elapsed + taken.delay <= IN_PLACE_SECONDS
     else:
         assert (taken.status is RecipientStatus.SENT) == isinstance(outcome, Accepted)
+
+
+def test_past_the_deadline_what_could_be_tried_again_expires() -> None:
+    """Not failed: nobody refused this recipient. What was handed over before is in doubt all the same."""
+    for outcome in PASSING:
+        assert step(outcome, expired=True) == End(RecipientStatus.EXPIRED, reason_of(outcome))
+        assert step(outcome, expired=True, doubted=True) == End(RecipientStatus.IN_DOUBT, reason_of(outcome))
+    assert step(Accepted("1"), expired=True) == End(RecipientStatus.SENT)
+    assert step(RecipientRejected("no"), expired=True) == End(RecipientStatus.FAILED, "no")
+
+
+def test_throttled_is_not_given_up_for_the_time_its_engine_paused() -> None:
+    """The pause is the engine's, a minute long perhaps; only so many in a row end the recipient."""
+    assert step(Throttled("slow"), elapsed=100) == Again(0.0)
+    assert status(Throttled("slow")) is RecipientStatus.FAILED
 
 
 def test_the_backoff_doubles_and_is_full_jitter() -> None:

@@ -22,7 +22,7 @@ class Specs:
             template=Template(id="t", subject="Hello", text=text))
         self.asked = 0
 
-    async def wait_for(self, key: bytes, timeout: float) -> bytes:
+    async def wait_for(self, key: bytes, timeout: float) -> bytes:  # noqa: ASYNC109
         self.asked += 1
         if key.decode() != self.spec.digest:
             raise TimeoutError
@@ -84,7 +84,7 @@ async def test_suppressed_addresses_are_left_out_also_after_the_file_changed(tmp
 
 @pytest.mark.parametrize(("specs", "changes", "words"), [
     (Specs("x"), {}, "no query"),
-    (Specs("{{ oh", ), {}, "template t, text"),
+    (Specs("{{ oh" ), {}, "template t, text"),
     (Specs("x"), {"spec": "other"}, "not to be found"),
     (Specs("x", recipients={"database": "sqlite:////nowhere/p.db", "query": "SELECT 1"}), {}, "database"),
     (Specs("x", suppression={"file": "/nowhere/stop.txt"}), {"recipients": []}, "suppression"),

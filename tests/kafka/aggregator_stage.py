@@ -59,9 +59,10 @@ class Stage:
                 for record in records:
                     self.seen[record.topic].append(record)
 
-    def start(self) -> "subprocess.Popen[bytes]":
-        """Starts an aggregator."""
-        worker = subprocess.Popen([sys.executable, str(PROGRAM), json.dumps(self._orders)])
+    def start(self, state: Path | None = None) -> "subprocess.Popen[bytes]":
+        """Starts an aggregator, in a state folder of its own if another one is to go on beside it."""
+        orders = self._orders | ({"data_dir": str(state)} if state else {})
+        worker = subprocess.Popen([sys.executable, str(PROGRAM), json.dumps(orders)])
         self._workers.append(worker)
         return worker
 

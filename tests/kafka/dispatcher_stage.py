@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -19,7 +20,12 @@ from outreach_stream.domain.events import LaneProgress, RunPlanned, RunRequested
 from outreach_stream.domain.identity import lanes_of_engine, partition_of
 from outreach_stream.streaming.produce import Record, new_producer, produce
 
-PROGRAM = Path(__file__).with_name("dispatcher_worker.py")
+PROGRAM = """
+import sys
+from outreach_stream.settings import Settings
+from outreach_stream.wiring import run_role
+sys.exit(run_role("dispatcher", Settings()))
+"""
 LAYOUT = topics.Layout()
 SEEN = (topics.RUN_EVENT, topics.RUN_CHUNK, topics.RUN_PLANNED, topics.SEND_REQUESTED, topics.SEND_REQUESTED_EXPRESS)
 
@@ -28,8 +34,15 @@ class Stage:
     """Admits runs, and sends as fast as it reads: what is requested is reported as finished every 100 ms."""
 
     def __init__(self, bootstrap: str, folder: Path, rates: dict[str, float | None]) -> None:
+        """`folder` takes the catalog, with an engine of each of the `rates`, and the dispatcher's state."""
         self.bootstrap = bootstrap
-        self.orders = {"bootstrap": bootstrap, "data_dir": str(folder / "state"), "rates": rates}
+        engines = folder / "catalog" / "engines"
+        engines.mkdir(parents=True)
+        for engine, rate in rates.items():
+            text = "kind: smtp\nhost: localhost\n" + (f"rate: {rate}\n" if rate else "")
+            (engines / f"{engine}.yaml").write_text(text)
+        self.environment = {"OUTREACH_KAFKA_BOOTSTRAP": bootstrap, "OUTREACH_CATALOG": str(folder / "catalog"),
+                            "OUTREACH_STATE_DIR": str(folder / "state"), "OUTREACH_SESSION_TIMEOUT": "6"}
         self.producer = new_producer(bootstrap)
         self.seen: defaultdict[str, list[ConsumerRecord]] = defaultdict(list)
         self._workers: list[subprocess.Popen[bytes]] = []
@@ -74,7 +87,7 @@ class Stage:
 
     def start(self) -> "subprocess.Popen[bytes]":
         """Starts a dispatcher in the one state folder."""
-        worker = subprocess.Popen([sys.executable, str(PROGRAM), json.dumps(self.orders)])
+        worker = subprocess.Popen([sys.executable, "-c", PROGRAM], env=os.environ | self.environment)
         self._workers.append(worker)
         return worker
 

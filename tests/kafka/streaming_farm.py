@@ -86,7 +86,8 @@ class Farm:
         name = f"farm-{uuid.uuid4().hex[:8]}"
         self.topic, self.app_id, self._folder = name, f"{name}-app", folder
         self._orders = {"bootstrap": bootstrap, "topic": self.topic, "app_id": self.app_id, "static": static,
-                        "session_timeout": session_timeout, "stop": stop, "commit": commit, "effects": str(folder / "effects")}
+                        "session_timeout": session_timeout, "stop": stop, "commit": commit,
+                        "effects": str(folder / "effects")}
         self._running: list[subprocess.Popen[bytes]] = []
 
     async def __aenter__(self) -> Self:

@@ -88,6 +88,24 @@ async def test_fifty_equal_triggers_of_three_producers_are_one_run_with_one_log(
     assert b"x@y.z" not in dict(letter.headers)["reason"]
 
 
+async def test_no_trigger_however_odd_stops_those_behind_it(stage: Stage) -> None:
+    """What no run can come of is kept in the dead letters; of what is too large for them, the beginning."""
+    key, run = new_key()
+    large = b'{"large": "' + key.encode() + b"x" * 700_000
+    odd = [large, trigger(key, workflow_id="w" * 700_000), trigger(key, slot="0001-01-01T00:00:00+14:00"),
+           trigger(key, deadline="0001-01-01T00:00:00+14:00"), b"\xff", b"[]"]
+    stage.start()
+    async with AIOKafkaProducer(bootstrap_servers=stage.bootstrap) as producer:
+        for value in [*odd, trigger(key)]:
+            await producer.send_and_wait(topics.WORKFLOW_TRIGGERED.name, value, partition=0)
+    await stage.until(lambda: stage.admitted()[run])
+
+    letters = [it for it in stage.seen[topics.DEAD_LETTER.name] if key.encode() in it.value]
+    assert len(letters) >= 3
+    beginning = next(it for it in letters if it.value.startswith(b'{"large'))
+    assert dict(beginning.headers)["truncated"] == b"true"
+
+
 async def test_another_body_under_a_key_is_answered_with_the_first_run(stage: Stage) -> None:
     """Nothing new is planned, and the status says that contents differed."""
     key, run = new_key()
@@ -190,3 +208,30 @@ async def test_kills_at_any_moment_change_nothing_of_the_end(stage: Stage) -> No
     sent = [it["counts"]["sent"] for it in stage.statuses(run)]
     assert sent == sorted(sent)
     check_log(stage.read_log(status), people)
+
+
+async def test_two_aggregators_share_runs_and_inherit_from_one_another(stage: Stage, tmp_path: Path) -> None:
+    """A second one takes over part of the runs half-way, the first one is killed: the copies of both make the end."""
+    people, runs = 2_000, dict(new_key() for _ in range(8))
+    first = stage.start()
+    await publish(stage.bootstrap, [trigger(key) for key in runs], keyed=True)
+    await stage.until(lambda: stage.admitted().keys() == set(runs.values()))
+    for run in runs.values():
+        await stage.plan(run, people)
+        await stage.send(run, range(people // 4))
+    stage.start(tmp_path / "second")
+    for run in runs.values():
+        await stage.send(run, range(people // 4, people // 2))
+    await stage.until(lambda: all(stage.last(run)["counts"].get("sent") == people // 2 for run in runs.values()))
+    await asyncio.sleep(3)          # until the second one has joined
+    for run in runs.values():
+        await stage.send(run, range(people // 2, people - 1))
+    first.kill()
+    for run in runs.values():
+        await stage.send(run, [people - 1])
+    await stage.until(lambda: all(stage.last(run).get("log") for run in runs.values()))
+
+    for run in runs.values():
+        status = stage.last(run)
+        assert (status["state"], status["counts"]["sent"]) == ("COMPLETED", people)
+        check_log(stage.read_log(status), people)

@@ -99,6 +99,23 @@ async def test_a_killed_dispatcher_leaves_one_plan_and_no_gap(
         assert reports == {tuple(stage.of(RUN_PLANNED)[0]["chunks"])}
 
 
+async def test_a_deploy_repeats_nothing(broker: str, empty: Path, tmp_path: Path) -> None:
+    """Stopped politely in the midst of a run and started again, each recipient is requested exactly once."""
+    async with Stage(broker, tmp_path, {"relay": 2_000.0}) as stage:
+        first = stage.start()
+        await stage.admit(MANY.format(15_000), empty)
+        await stage.until(lambda: complete(stage, 2_000))
+        first.terminate()
+        assert await asyncio.to_thread(first.wait, 40) == 0
+        stopped_at = len(stage.seen[SEND_REQUESTED.name])
+        stage.start()
+        await stage.until(lambda: complete(stage, 15_000))
+        await asyncio.sleep(1)
+
+        assert stopped_at < 15_000
+        assert len(stage.seen[SEND_REQUESTED.name]) == 15_000
+
+
 async def test_the_first_of_two_plans_wins(broker: str, tmp_path: Path) -> None:
     """Two plans of one run: only the first one's recipients are requested, also by a dispatcher started anew."""
     async with Stage(broker, tmp_path, {"relay": None}) as stage:
