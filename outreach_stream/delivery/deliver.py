@@ -81,7 +81,7 @@ class Delivery:
 
         `doubted`: it may have been sent before. Raises nothing but `CancelledError`.
         """
-        started, tries, attempts = self.clock(), 0, 0
+        started, waited, tries, attempts = self.clock(), 0.0, 0, 0
         try:
             message = composer.compose(item.request, started)
         except Unrenderable as error:
@@ -95,8 +95,8 @@ class Delivery:
                 return None
             self.desk.heed(outcome)
             tries, attempts = tries + 1, attempts + outcome.costs_attempt
-            step = after(outcome, attempts=tries, elapsed=self.clock() - started, expired=self._expired(item),
-                         doubted=doubted, resend=self.resend, random=random.random)
+            step = after(outcome, attempts=tries, waited=waited, expired=self._expired(item), doubted=doubted,
+                         resend=self.resend, random=random.random)
             if isinstance(step, End):
                 provider_id = outcome.provider_message_id if isinstance(outcome, Accepted) else None
                 return Delivered(step, attempts, doubted, started, message.message_id, provider_id)
@@ -107,6 +107,7 @@ class Delivery:
             item.batch.release(item.i)  # a drain need not wait for an attempt that it will not let be made
             slot.give()
             await asyncio.sleep(step.delay)
+            waited += step.delay
             await slot.take()
 
     def _expired(self, item: Item) -> bool:
@@ -125,6 +126,8 @@ class Delivery:
         try:
             if not await self._turn(item):
                 return None
+            if self._expired(item):  # while it waited for its token: the engine may have paused for long
+                return Transient("deadline")
             witness.on_wire()
             return await connection.hand_over(message)
         except Exception as error:

@@ -7,7 +7,7 @@ from outreach_stream.domain.outcomes import Accepted, InDoubt, Outcome, Throttle
 from outreach_stream.domain.states import RecipientStatus
 
 IN_PLACE_SECONDS = 1.0
-"""How long a recipient is retried while it holds its place in the lane."""
+"""Backoff in all that a recipient is given while it holds its place in the lane."""
 IN_PLACE_ATTEMPTS = 5
 FIRST_BACKOFF = 0.1
 """Seconds; doubles with each attempt, of which a random part is waited (full jitter)."""
@@ -51,13 +51,14 @@ def unsent(status: RecipientStatus, reason: str, *, doubted: bool) -> End:
     return End(RecipientStatus.IN_DOUBT if doubted else status, reason)
 
 
-def after(outcome: Outcome, *, attempts: int, elapsed: float, expired: bool, doubted: bool, resend: bool,
+def after(outcome: Outcome, *, attempts: int, waited: float, expired: bool, doubted: bool, resend: bool,
           random: Callable[[], float]) -> Step:
     """The step after an attempt.
 
-    `attempts` made so far, throttled ones too, the first `elapsed` seconds ago; `expired`: the deadline has passed;
-    `doubted`: an earlier one may have been sent; `resend`: the policy for what is in doubt is to mail it again,
-    labelled, and not to hold it.
+    `attempts` made so far, throttled ones too, with `waited` seconds of backoff between them (a token's wait does not
+    count: a slow engine's recipients would get no second attempt); `expired`: the deadline has passed; `doubted`: an
+    earlier one may have been sent; `resend`: the policy for what is in doubt is to mail it again, labelled, and not
+    to hold it.
     """
     if isinstance(outcome, Accepted):
         return End(RecipientStatus.SENT)
@@ -68,7 +69,7 @@ def after(outcome: Outcome, *, attempts: int, elapsed: float, expired: bool, dou
     if outcome.retriable and not expired and attempts < IN_PLACE_ATTEMPTS:
         throttled = isinstance(outcome, Throttled)  # the engine pauses, with everybody: no reason to give this one up
         delay = 0.0 if throttled else backoff(attempts, random)
-        if throttled or elapsed + delay <= IN_PLACE_SECONDS:
+        if throttled or waited + delay <= IN_PLACE_SECONDS:
             return Again(delay)
     status = RecipientStatus.EXPIRED if outcome.retriable and expired else RecipientStatus.FAILED
     return unsent(status, reason_of(outcome) or "failed", doubted=doubted)

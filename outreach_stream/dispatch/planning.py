@@ -19,6 +19,8 @@ RETRY_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds between attempts where waiting may help: a database that starts again."""
 LARGEST_PARAMETERS = 128 * 1024
 """Bytes of a run's parameters as JSON: every request repeats them beside a row, and is one record."""
+MOST_CHUNKS = 30_000
+"""Chunks of a run, 30 million recipients as a rule: the plan names all of them, and is one record."""
 _BREATH = 20
 """Mails rendered between two chances for others in the loop."""
 
@@ -94,6 +96,8 @@ class Planner:
             if chunker.total < TRIED_OUT:
                 await try_out(run, material, page, TRIED_OUT - chunker.total, self.clock())
             offsets += [await store.append(full) for full in _cut(chunker, page)]
+            if len(offsets) > MOST_CHUNKS:
+                raise CannotPlan(f"it has more than {MOST_CHUNKS:,} chunks of recipients: split it into several runs")
             await asyncio.sleep(0)
         if rest := chunker.close():
             offsets.append(await store.append(rest))

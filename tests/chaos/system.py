@@ -86,7 +86,8 @@ class System:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
             process.wait()
-        await self.statuses.stop()
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(self.statuses.stop(), 10)
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self.producer.stop(), 10)
 

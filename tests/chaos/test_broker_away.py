@@ -13,7 +13,7 @@ async def test_a_killed_broker_loses_nobody(system, kafka_broker):
     run = await running.trigger()
     await running.until_sent(800)
 
-    await kafka_broker.kill()
+    kafka_broker.kill()
     await kafka_broker.restart()
     status = await running.completed(run, 110)
 

@@ -49,3 +49,23 @@ def _default(name: str) -> str:
     if field.default_factory is not None:
         return "`~/.cache/outreach-stream` "
     return "" if field.default is None else f"`{field.default}` "
+
+
+def test_every_test_that_the_guarantees_name_exists() -> None:
+    """A promise whose proof was renamed or removed is noticed."""
+    root = Path(__file__).parents[2]
+    guarantees = (root / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", guarantees)
+
+    missing = [f"{file}::{test}" for file, test in named
+               if not (root / file).is_file() or f"def {test}(" not in (root / file).read_text(encoding="utf-8")]
+    assert named
+    assert missing == []
+
+
+def test_links_between_the_documents_lead_somewhere() -> None:
+    """Every relative link in the documents is a file."""
+    root = Path(__file__).parents[2]
+    for document in (*root.glob("*.md"), *root.glob("docs/*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"

@@ -48,6 +48,7 @@ async def test_held_when_that_is_the_policy(world: World) -> None:
         sender.put(request(0), topic=EXPRESS)
         await sender.finish()
         assert sender.by_index()[0].status is RecipientStatus.IN_DOUBT
+        assert world.has(Mark.DOUBTED, 0)
         await sender.crash()
     assert world.mailed(0) == 1
 

@@ -113,6 +113,20 @@ async def test_a_deferred_one_is_tried_again_and_gives_its_place_up_meanwhile(wo
     assert (sender.by_index()[0].status, sender.by_index()[0].attempts) == (RecipientStatus.SENT, 2)
 
 
+async def test_time_spent_on_tokens_and_on_the_wire_costs_no_retry(world: World) -> None:
+    """A slow engine's recipient is deferred after a long wait: it is tried again all the same."""
+    sender = world.sender()
+
+    def defer_late(message: OutgoingMessage) -> Accepted | Transient:
+        sender.now += 20
+        return Transient("busy") if len(world.engine.attempts) <= 2 else Accepted("1")
+
+    world.engine.script = defer_late
+    sender.put(request(0))
+    await sender.finish()
+    assert (sender.by_index()[0].status, sender.by_index()[0].attempts) == (RecipientStatus.SENT, 3)
+
+
 async def test_an_engine_that_cannot_be_reached_fails_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A relay's restart: its mails wait in their places and cost no attempt; past their deadline they expire."""
     monkeypatch.setattr("outreach_stream.delivery.desk.UNREACHABLE_SECONDS", 0.01)
@@ -130,6 +144,19 @@ async def test_an_engine_that_cannot_be_reached_fails_nobody(world: World, monke
     assert (ends[0].status, ends[0].reason) == (RecipientStatus.EXPIRED, "connection_refused")
     assert {(ends[i].status, ends[i].attempts) for i in range(1, 10)} == {(RecipientStatus.SENT, 1)}
     assert not world.has(Mark.DOUBTED, 0)
+
+
+async def test_what_expires_while_the_engine_pauses_is_not_sent(world: World) -> None:
+    """The deadline is looked at again after the token."""
+    sender = world.sender()
+    sender.places = 1
+    world.engine.script = lambda message: Throttled("slow down", retry_after=0.1)
+    sender.put(request(0), request(1))
+    await sender.until(lambda: world.engine.attempts)
+    sender.now += 61
+    await sender.finish()
+    assert {end.status for end in sender.by_index().values()} == {RecipientStatus.EXPIRED}
+    assert len(world.engine.attempts) == 1
 
 
 async def test_a_throttled_engine_pauses_for_everybody(world: World) -> None:
@@ -195,9 +222,9 @@ async def test_a_bug_in_acquire_stops_nothing(world: World) -> None:
                                                            (EXPRESS, RecipientStatus.IN_DOUBT, 1)])
 async def test_an_answer_in_doubt_is_mailed_again_labelled_or_held(
         world: World, topic: str, status: RecipientStatus, attempts: int) -> None:
-    """Never silently: resent once with `possible_duplicate`, or held."""
-    answers = iter([InDoubt("lost")])
-    world.engine.script = lambda message: next(answers, Accepted("1"))
+    """Never silently: resent once with `possible_duplicate`, durably doubted before, or held."""
+    answers, doubted = iter([InDoubt("lost")]), []
+    world.engine.script = lambda message: doubted.append(world.has(Mark.DOUBTED, 0)) or next(answers, Accepted("1"))
     sender = world.sender()
     sender.put(request(0), topic=topic)
     await sender.finish()
@@ -205,6 +232,7 @@ async def test_an_answer_in_doubt_is_mailed_again_labelled_or_held(
     end = sender.by_index()[0]
     assert (end.status, end.attempts, world.mailed(0)) == (status, attempts, attempts)
     assert end.possible_duplicate is (topic == BULK)
+    assert doubted == [False, True][:attempts]
     assert world.has(Mark.DOUBTED, 0) is (topic == BULK)
 
 

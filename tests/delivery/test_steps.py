@@ -33,9 +33,9 @@ PASSING = [Transient("busy"), Throttled("slow")]
 OUTCOMES: list[Outcome] = [Accepted("1"), InDoubt("lost"), *REFUSALS, *PASSING]
 
 
-def step(outcome: Outcome, *, attempts: int = 1, elapsed: float = 0.0, expired: bool = False, doubted: bool = False,
+def step(outcome: Outcome, *, attempts: int = 1, waited: float = 0.0, expired: bool = False, doubted: bool = False,
          resend: bool = True) -> Step:
-    return after(outcome, attempts=attempts, elapsed=elapsed, expired=expired, doubted=doubted, resend=resend,
+    return after(outcome, attempts=attempts, waited=waited, expired=expired, doubted=doubted, resend=resend,
                  random=lambda: 0.5)
 
 
@@ -72,16 +72,16 @@ def test_a_doubt_is_mailed_again_labelled_or_held() -> None:
 
 @given(st.sampled_from(OUTCOMES), st.integers(0, 10), st.floats(0, 3), st.booleans(), st.booleans(), st.booleans(),
        st.floats(0, 1))
-def test_every_way_ends(outcome: Outcome, attempts: int, elapsed: float, expired: bool, doubted: bool, resend: bool,
+def test_every_way_ends(outcome: Outcome, attempts: int, waited: float, expired: bool, doubted: bool, resend: bool,
                         random: float) -> None:
     """In place, nothing is tried after the last attempt or, for a mere failure, after the time in place is over."""
-    taken = after(outcome, attempts=attempts, elapsed=elapsed, expired=expired, doubted=doubted, resend=resend,
+    taken = after(outcome, attempts=attempts, waited=waited, expired=expired, doubted=doubted, resend=resend,
                   random=lambda: random)
     if isinstance(taken, Again):
         assert attempts < IN_PLACE_ATTEMPTS
         assert outcome.retriable or (isinstance(outcome, InDoubt) and resend and taken.doubted)
         assert taken.doubted or not expired
-        assert taken.doubted or isinstance(outcome, Throttled) or elapsed + taken.delay <= IN_PLACE_SECONDS
+        assert taken.doubted or isinstance(outcome, Throttled) or waited + taken.delay <= IN_PLACE_SECONDS
     else:
         assert (taken.status is RecipientStatus.SENT) == isinstance(outcome, Accepted)
 
@@ -97,7 +97,7 @@ def test_past_the_deadline_what_could_be_tried_again_expires() -> None:
 
 def test_throttled_is_not_given_up_for_the_time_its_engine_paused() -> None:
     """The pause is the engine's, a minute long perhaps; only so many in a row end the recipient."""
-    assert step(Throttled("slow"), elapsed=100) == Again(0.0)
+    assert step(Throttled("slow"), waited=100) == Again(0.0)
     assert status(Throttled("slow")) is RecipientStatus.FAILED
 
 

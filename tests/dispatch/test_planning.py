@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 
+from outreach_stream.dispatch import planning
 from outreach_stream.dispatch.planning import LARGEST_PARAMETERS, RETRY_PAUSES, Planner
 from outreach_stream.dispatch.ports import CannotPlan, People
 from outreach_stream.domain.events import RunChunk, RunPlanned, RunRequested
@@ -183,6 +184,15 @@ async def test_parameters_too_large_to_be_repeated() -> None:
     planned, _ = await plan(Material([people(5)]), parameters={"p": "x" * LARGEST_PARAMETERS})
 
     assert "parameters" in planned.error
+
+
+async def test_a_plan_too_large_for_one_record(monkeypatch) -> None:
+    """A run of more chunks than a plan can name says so instead of failing when the plan is written."""
+    monkeypatch.setattr(planning, "MOST_CHUNKS", 2)
+
+    planned, _ = await plan(Material([people(5_000)]))
+
+    assert "split it" in planned.error
 
 
 @pytest.mark.parametrize(("rate", "warned"), [(0.01, True), (200.0, False), (None, False)])

@@ -33,7 +33,7 @@ async def send(engine: SmtpEngine, name: str = "joe"):
 
 async def eventually(condition):
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the server has no event to offer
+        while not condition():
             await asyncio.sleep(0.005)
 
 

@@ -97,10 +97,10 @@ class Stage:
         process.send_signal(number)
         return await asyncio.to_thread(process.wait, 40)
 
-    async def request(self, emails: Iterable[str], topic: topics.Topic = topics.SEND_REQUESTED) -> None:
-        """One recipient each, its place being its index."""
+    async def request(self, emails: Iterable[str], topic: topics.Topic = topics.SEND_REQUESTED, first: int = 0) -> None:
+        """One recipient each, its place (from `first` on) being its index."""
         lanes: defaultdict[int, list[Record]] = defaultdict(list)
-        for place, email in enumerate(emails):
+        for place, email in enumerate(emails, first):
             asked = SendRequested(
                 run_id=self.engine, chunk=place // 1024, index=place % 1024, email=email, variables={"number": place},
                 spec=self.spec.digest, engine=self.engine, deadline=time.time() + 600)
