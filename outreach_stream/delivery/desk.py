@@ -30,7 +30,7 @@ class Desk:
     engine: Engine
     bucket: Bucket
     places: int
-    """Mails in work at a time."""
+    """Mails in work at a time, those included whose end is not on record yet: a crash repeats no more than these."""
     lanes: list[int]
     """The engine's lanes over all processes."""
     slots: asyncio.Semaphore = field(init=False)

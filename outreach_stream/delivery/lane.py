@@ -81,6 +81,7 @@ class Lane:
         own = [Watermark.decode(value) for writer, value in copies if writer == parts.table.writer]
         self._own = own[0] if own else Watermark()
         self._seen = 0
+        self._slots: dict[int, Slot] = {}
         self._deliveries: set[asyncio.Task[None]] = set()
         self._beginner = parts.spawn(self._run())
 
@@ -113,6 +114,8 @@ class Lane:
         """The partition has left: stop everything. What is cut off on the wire stays covered, thus in doubt."""
         for task in (self._beginner, *self._deliveries):
             task.cancel()
+        for offset in list(self._slots):
+            self._leave(offset)
 
     # --- the work ---
     async def _run(self) -> None:
@@ -144,12 +147,11 @@ class Lane:
             await witness.in_doubt()
         await self._cover(item)
         composer = await self._parts.composers(item.request.spec)
-        slot = Slot(self._parts.delivery.desk)
+        slot = self._slots[item.offset] = Slot(self._parts.delivery.desk)
         await slot.take()
         task = self._parts.spawn(self._deliver(item, composer, slot, witness, doubted=doubted))
         self._deliveries.add(task)
         task.add_done_callback(self._deliveries.discard)
-        task.add_done_callback(lambda _: slot.give())  # a task cancelled before its first step would not give it
 
     def _known_end(self, item: Item, marks: Marks, *, doubted: bool) -> Delivered | None:
         """The end of a request that is not to be attempted (again), from what is known; None: deliver it."""
@@ -170,8 +172,14 @@ class Lane:
         if delivered is None:
             item.batch.release(item.i)
             self._open.pop(item.key, None)
+            self._leave(item.offset)
         else:
             self._conclude(item, delivered)
+
+    def _leave(self, offset: int) -> None:
+        """Give up the place of a request: when its end is durable, so that a crash repeats no more than the places."""
+        if slot := self._slots.pop(offset, None):
+            slot.give()
 
     async def _cover(self, item: Item) -> None:
         """Have the watermark cover this request, and with it as many of the next as may soon be in work.
@@ -192,6 +200,7 @@ class Lane:
     def _recorded(self, item: Item) -> None:
         self._unfinished.pop(item.offset, None)
         self._covered.discard(item.offset)
+        self._leave(item.offset)
         again = self._open.pop(item.key, [])
         self._queue.extendleft(reversed(again))
         if again:

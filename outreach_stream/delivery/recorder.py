@@ -13,7 +13,7 @@ from outreach_stream.domain.events import SendResult
 from outreach_stream.domain.marks import STATUS_OF, Mark
 
 log = structlog.get_logger()
-GROUP_SECONDS = 0.005
+GROUP_SECONDS = 0.002
 """Ends of this long are written together: one record for a chunk instead of one for each recipient."""
 RETRY_SECONDS = 0.5
 MARK_OF = {status: mark for mark, status in STATUS_OF.items()}

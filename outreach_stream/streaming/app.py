@@ -182,6 +182,16 @@ class StreamApp(faust.App):
         return StreamTransport(self.conf.broker_producer, self)
 
     @override
+    async def on_first_start(self) -> None:     # stock: changelogs are created while the group is being joined
+        """Every changelog is there before we join: a leader that does not see one yet assigns it to nobody.
+
+        Static membership would then repeat that assignment at every restart.
+        """
+        await super().on_first_start()
+        for table in self.tables.values():
+            await table.changelog_topic.maybe_declare()
+
+    @override
     async def stop(self) -> None:               # stock: each part waits for its own time, together far too long
         """Stops within `limits.stop` seconds, whatever the broker does."""
         self.stop_clock.start(self.limits.stop - FORCE_RESERVE)

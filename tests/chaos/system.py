@@ -92,14 +92,14 @@ class System:
             await asyncio.wait_for(self.producer.stop(), 10)
 
     # --- the people and what they are sent ---
-    def people(self, count: int, *, workflow: int = 1, table: str = "people") -> set[str]:
-        """Have `workflow` mail `count` people; returns their addresses."""
+    def people(self, count: int, *, workflow: int = 1, table: str = "people", where: str = "true") -> set[str]:
+        """Have `workflow` mail `count` people, asked for with the condition `where`; returns their addresses."""
         emails = [f"{table}{i}@example.com" for i in range(count)]
         with sqlite3.connect(self.catalog / "people.db") as db:
             db.execute(f"CREATE TABLE {table} (email TEXT, name TEXT, city TEXT)")
             db.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)",
                            [(email, f"Person {i}", "Köln") for i, email in enumerate(emails)])
-        query = f"SELECT email, name, city FROM {table}"
+        query = f"SELECT email, name, city FROM {table} WHERE {where}"
         (self.catalog / f"workflows/{workflow}.yaml").write_text(WORKFLOW.format(id=workflow, query=query))
         return set(emails)
 
@@ -131,8 +131,9 @@ class System:
 
     def terminate(self, name: str) -> None:
         """SIGTERM, and wait for the end."""
-        self.processes[name].terminate()
-        assert self.processes[name].wait(40) == 0, self.tail(name)
+        process = self.processes.pop(name)
+        process.terminate()
+        assert process.wait(40) == 0, self.tail(name)
 
     def tail(self, name: str) -> str:
         """The end of a worker's log."""

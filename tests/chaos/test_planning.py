@@ -9,15 +9,21 @@ from outreach_stream.streaming.produce import Record, new_producer, produce
 
 from .system import check_whole
 
+SLOW = ("(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000 + people.rowid % 2) "
+        "SELECT count(*) FROM n) > 0")
+"""A condition that takes SQLite about half a millisecond for each row."""
+
 
 async def test_a_planner_killed_while_planning(system):
     """The query is run again, one plan wins, each person is mailed once."""
     running = await system(concurrency=50)
-    people = running.people(30_000)
+    people = running.people(6_000, where=SLOW)
     running.start()
     run = await running.trigger()
-    while (status := running.status(run)) is None or status.state != "INITIALIZING":
+    while (status := running.status(run)) is None or status.state == "QUEUED":
         await asyncio.sleep(0.01)
+    await asyncio.sleep(0.5)
+    assert running.status(run).state == "INITIALIZING"
     running.kill("dispatcher")
     running.start("dispatcher")
     status = await running.completed(run, 110)
