@@ -19,7 +19,8 @@ def test_every_exception_of_aiosmtplib_is_translated():
     assert grown == set()
 
 
-NETWORK = [TimeoutError(), ConnectionResetError(), BrokenPipeError(), MalformedReply("?"), OSError(errno.EHOSTUNREACH, ""),
+NETWORK = [TimeoutError(), ConnectionResetError(), BrokenPipeError(), MalformedReply("?"),
+           OSError(errno.EHOSTUNREACH, ""),
            socket.gaierror(-2, "unknown"), ssl.SSLError(1, "record layer"), ssl.SSLEOFError(8, "eof"),
            aiosmtplib.SMTPServerDisconnected("lost"), aiosmtplib.SMTPReadTimeoutError("slow")]
 
