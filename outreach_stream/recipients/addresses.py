@@ -59,8 +59,8 @@ class AddressSet:
         bucket.append(key)
         return True
 
-    def __contains__(self, address: str) -> bool:
-        key = hash(same_mailbox(address))
+    def __contains__(self, address: object) -> bool:
+        key = hash(same_mailbox(str(address)))
         return key in self._buckets.get(key & 0xFFFF, ())
 
     def __len__(self) -> int:
