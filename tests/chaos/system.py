@@ -21,6 +21,9 @@ from outreach_stream.streaming.produce import Record, new_producer, produce
 from outreach_stream.streaming.views import View
 from outreach_stream.topics import Layout
 
+FULL = bool(os.environ.get("CHAOS_FULL"))
+"""`make chaos`: a run of 20,000 with 200 in flight, instead of the size that fits into every test run."""
+PEOPLE, PLACES = (20_000, 200) if FULL else (3_000, 50)
 ROLES = ("aggregator", "dispatcher", "sender")
 RUN_ROLE = "import sys; from pathlib import Path; from outreach_stream.settings import load_settings; " \
            "from outreach_stream.wiring import run_role; " \
@@ -51,8 +54,10 @@ class System:
     """Broker (given), catalog, inbox and workers of one test. Use as an async context manager."""
 
     def __init__(self, folder: Path, bootstrap: str, *, rate: float | None = None, burst: float | None = None,
-                 concurrency: int = 20, session_timeout: float = 6.0, latency_ms: float = 0.0) -> None:
+                 concurrency: int = 20, session_timeout: float = 6.0, latency_ms: float = 0.0,
+                 keep: bool = False) -> None:
         self.folder, self.bootstrap, self.latency_ms = folder, bootstrap, latency_ms
+        self.kept = folder / "kept" if keep else None
         self.catalog, self.output, self.record = folder / "catalog", folder / "output", folder / "inbox.jsonl"
         pace = "" if rate is None else f"rate: {rate}\n" + ("" if burst is None else f"burst: {burst}\n")
         for name, text in {"engines/relay.yaml": ENGINE.format(concurrency=concurrency, rate=pace),
@@ -72,7 +77,8 @@ class System:
         await create_topics(self.bootstrap, Layout())
         self.inbox = subprocess.Popen(
             [sys.executable, "-m", "outreach_stream.inbox", "--record", str(self.record),
-             "--latency-ms", str(self.latency_ms)], stdout=subprocess.PIPE, text=True)
+             "--latency-ms", str(self.latency_ms), *(["--keep", str(self.kept)] if self.kept else [])],
+            stdout=subprocess.PIPE, text=True)
         self.environment["CHAOS_SMTP_PORT"] = str(json.loads(self.inbox.stdout.readline())["port"])
         self.producer = new_producer(self.bootstrap)
         await self.producer.start()

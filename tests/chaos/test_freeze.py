@@ -3,18 +3,16 @@
 import asyncio
 import signal
 
-from .system import check_whole
-
-PLACES = 30
+from .system import PEOPLE, PLACES, check_whole
 
 
 async def test_a_frozen_sender_does_not_send_beside_its_successor(system):
     """Whatever the thawed one still has in hand, only what was on the wire at the freeze may be mailed twice."""
     running = await system(concurrency=PLACES, latency_ms=30)
-    people = running.people(6000)
+    people = running.people(2 * PEOPLE)
     running.start()
     run = await running.trigger()
-    await running.until_sent(500)
+    await running.until_sent(PEOPLE // 5)
 
     running.signal("sender", signal.SIGSTOP)
     running.start("sender", name="sender-2")
