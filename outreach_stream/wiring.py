@@ -1,6 +1,6 @@
 """Who is plugged into what: the only place that knows the concrete parts of each role."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -17,10 +17,13 @@ from outreach_stream.agents.lanes import LaneTopic
 from outreach_stream.agents.materials import SpecMaterials
 from outreach_stream.agents.track import Track
 from outreach_stream.catalog.folder import FolderCatalog
-from outreach_stream.delivery.desk import Desk
+from outreach_stream.catalog.models import Engine
+from outreach_stream.delivery.desk import Allowance, Desk
 from outreach_stream.delivery.floor import Floor
 from outreach_stream.dispatch.planning import Planner
+from outreach_stream.domain import ports
 from outreach_stream.domain.clock import wall_clock
+from outreach_stream.domain.events import LaneProgress
 from outreach_stream.domain.lanes import lanes_for
 from outreach_stream.engines.missing import MissingEngine
 from outreach_stream.engines.registry import build
@@ -49,6 +52,16 @@ class Reader(Protocol):
         """Connect and begin."""
 
 
+def catalog_of(settings: Settings) -> FolderCatalog:
+    """The catalog, of which one good reading is kept from here on: what breaks later stops nobody.
+
+    Raises `CatalogErrors`.
+    """
+    catalog = FolderCatalog(settings.catalog)
+    catalog.current()
+    return catalog
+
+
 def new_app(role: str, settings: Settings, data_dir: Path) -> StreamApp:
     """The role's Faust app, its state folder locked for this process."""
     assert settings.kafka_bootstrap, "the bootstrap servers are chosen before a role is wired"
@@ -74,10 +87,11 @@ def started[T: Reader](app: StreamApp, reader: T) -> T:
     return reader
 
 
-def viewed(app: StreamApp, settings: Settings, topic: topics.Topic) -> View:
+def viewed[V = bytes](app: StreamApp, settings: Settings, topic: topics.Topic,
+                      decode: Callable[[bytes], V] | None = None) -> View[V]:
     """A view of a compacted topic."""
     assert settings.kafka_bootstrap
-    return started(app, View(settings.kafka_bootstrap, topic.name, spawn=app.spawn))
+    return started(app, View[V](settings.kafka_bootstrap, topic.name, decode=decode, spawn=app.spawn))
 
 
 async def spec_bytes(specs: View, digest: str) -> bytes:
@@ -91,9 +105,9 @@ async def spec_bytes(specs: View, digest: str) -> bytes:
 
 def aggregator(settings: Settings, data_dir: Path) -> StreamApp:
     """Triggers in, runs tracked, logs written."""
+    catalog = catalog_of(settings)
     app, layout = new_app("aggregator", settings, data_dir), settings.layout()
     assert settings.kafka_bootstrap
-    catalog = FolderCatalog(settings.catalog)
     track = Track(app, layout)
     Admit(app, catalog.current, layout).register()
     track.register()
@@ -103,15 +117,15 @@ def aggregator(settings: Settings, data_dir: Path) -> StreamApp:
 
 def dispatcher(settings: Settings, data_dir: Path) -> StreamApp:
     """Admitted runs in, requests out."""
+    catalog = catalog_of(settings)
     app, layout = new_app("dispatcher", settings, data_dir), settings.layout()
     assert settings.kafka_bootstrap
-    catalog = FolderCatalog(settings.catalog)
     materials = SpecMaterials(viewed(app, settings, topics.WORKFLOW_SPEC))
-    progress = viewed(app, settings, topics.LANE_PROGRESS)
+    progress = viewed(app, settings, topics.LANE_PROGRESS, LaneProgress.model_validate_json)
     reader = started(app, RangeReader(settings.kafka_bootstrap))
 
     def rate_to_plan_by(engine: str) -> float | None:
-        return catalog.current().engines[engine].rate
+        return catalog.current().engine(engine).rate
 
     def rate_to_expand_by(engine: str) -> float | None:
         config = catalog.current().engines.get(engine)  # gone in mid-run: the sender ends its recipients, and says why
@@ -128,21 +142,32 @@ def dispatcher(settings: Settings, data_dir: Path) -> StreamApp:
 
 def sender(settings: Settings, data_dir: Path) -> StreamApp:
     """Requests in, mails out, results published."""
+    catalog = catalog_of(settings)
     app, layout = new_app("sender", settings, data_dir), settings.layout()
-    catalog = FolderCatalog(settings.catalog)
     composers = Composers(partial(spec_bytes, viewed(app, settings, topics.WORKFLOW_SPEC)))
 
     def desk(engine_id: str) -> Desk:
         config = catalog.current().engines.get(engine_id)
-        if config is None:
-            return Desk.of(engine_id, MissingEngine(engine_id), rate=None, burst=None, concurrency=1, lanes=[0])
-        return Desk.of(engine_id, build(config), rate=config.rate, burst=config.effective_burst,
-                       concurrency=config.concurrency, lanes=lanes_for(config, layout.lanes))
+        if config is None:  # slow at first, if it comes: its limits are known a moment later
+            return Desk.of(engine_id, MissingEngine(engine_id, partial(found, engine_id)),
+                           Allowance(1.0, 1.0, list(range(layout.lanes))), concurrency=1, partitions=layout.lanes)
+        return Desk.of(engine_id, build(config), limits_of(config), concurrency=config.concurrency,
+                       partitions=layout.lanes)
+
+    def found(engine_id: str) -> ports.Engine | None:
+        config = catalog.current().engines.get(engine_id)
+        return build(config) if config else None
+
+    def limits_of(config: Engine) -> Allowance:
+        return Allowance(config.rate, config.effective_burst, lanes_for(config, layout.lanes))
+
+    def limits() -> Mapping[str, Allowance]:
+        return {engine_id: limits_of(config) for engine_id, config in catalog.current().engines.items()}
 
     send.register(app, Floor(
         table=MergedTable(app, "sent", layout.lanes, ttl_seconds=SENT_KEPT),
         publish=send.publisher(app, layout.runs), composers=composers.get, desk=desk,
-        held=lambda topic: topic == topics.SEND_REQUESTED_EXPRESS.name, spawn=app.spawn, clock=wall_clock))
+        held=lambda topic: topic == topics.SEND_REQUESTED_EXPRESS.name, spawn=app.spawn, clock=wall_clock), limits)
     return app
 
 

@@ -26,6 +26,10 @@ type CatalogProvider = Callable[[], Catalog]
 """The catalog as it stands now; raises `CatalogErrors`, may block."""
 
 
+BREATH = 50
+"""Triggers decided on between two chances for others in the loop: each freezes its workflow anew."""
+
+
 class Admit:
     """The agent of `workflow.triggered`."""
 
@@ -53,6 +57,8 @@ class Admit:
                 unreadable[i] = _problem(error)
             except Exception as error:  # noqa: BLE001 - no trigger, however odd, may stop those behind it
                 unreadable[i] = f"cannot be admitted: {type(error).__name__}"
+            if i % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
         await bury_all(self._app, batch, unreadable)
         await self._publish_specs(admitted)
         await self._publish(admitted)

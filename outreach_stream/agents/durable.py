@@ -6,17 +6,12 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiokafka.errors import KafkaError
 
-from outreach_stream import topics
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
 from outreach_stream.streaming.dead_letters import bury
-from outreach_stream.streaming.produce import Record, RecordTooLarge, produce
 from outreach_stream.streaming.tables import PartitionNotOwned
 
 log = structlog.get_logger()
-
-KEPT_OF_LARGE = 256 * 1024
-"""Bytes kept of a record that is too large for the dead letters."""
 
 RETRY = 1.0
 """Seconds between two tries to write what the broker refused."""
@@ -52,16 +47,4 @@ async def bury_all(app: StreamApp, batch: Batch, reasons: dict[int, str]) -> Non
     for i, reason in reasons.items():
         log.warning("record_buried", topic=batch.tp.topic, partition=batch.tp.partition,
                     offset=batch.records[i].offset, reason=reason)
-        try:
-            await bury(app.aiokafka_producer, batch, i, reason)
-        except RecordTooLarge:
-            await _bury_beginning(app, batch, i, reason)
-
-
-async def _bury_beginning(app: StreamApp, batch: Batch, i: int, reason: str) -> None:
-    """A foreign producer's records may be larger than ours: what fits is kept, and where the rest is to be found."""
-    record = batch.records[i]
-    headers = {"source_topic": batch.tp.topic, "source_partition": str(batch.tp.partition),
-               "source_offset": str(record.offset), "reason": reason, "truncated": "true"}
-    await produce(app.aiokafka_producer, topics.DEAD_LETTER.name, 0, [Record(
-        None, (record.value or b"")[:KEPT_OF_LARGE], [(name, text.encode()) for name, text in headers.items()])])
+        await bury(app.aiokafka_producer, batch, i, reason)

@@ -22,6 +22,7 @@ from outreach_stream.runs.status import counts_of
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
 from outreach_stream.streaming.produce import Record, produce
+from outreach_stream.streaming.tables import PartitionNotOwned
 
 log = structlog.get_logger()
 
@@ -53,10 +54,18 @@ class Finalize:
     async def _agent(self, stream: Any) -> None:
         async for batch in self._app.batches(stream):
             for i, record in enumerate(batch.records):
-                if run_id := _run_to_log(record.value):
+                run_id, ended = _without_log(record.value)
+                if run_id and (ended or self._is_old(batch.tp.partition, run_id)):
                     self._begin(batch, i, run_id)
                 else:
                     batch.done(i)
+
+    def _is_old(self, partition: int, run_id: str) -> bool:
+        """Whether a status without a log came after the log: from a process that was frozen with it in its buffer."""
+        try:
+            return self._track.book(partition).logged(run_id)
+        except PartitionNotOwned:
+            return False
 
     def _begin(self, batch: Batch, i: int, run_id: str) -> None:
         job = self._app.spawn(self._finalize(batch, i, run_id, self._jobs.get(run_id)))
@@ -90,9 +99,12 @@ class Finalize:
 
     async def _write(self, partition: int, run_id: str) -> None:
         book = self._track.book(partition)
+        if book.logged(run_id):
+            await self._track.tell_again(partition, run_id)
+            return
         run = book.run(run_id)
         record = run.record
-        if record.log or record.plan is None or record.request is None or not (record.state and record.state.terminal):
+        if record.plan is None or record.request is None or not (record.state and record.state.terminal):
             return
         config = await asyncio.to_thread(self._engine_config, record.request.engine)
         job = LogJob(log_path(self._output_dir, record.request), log_head(record, counts_of(record, run.ends), config),
@@ -118,11 +130,11 @@ async def _write(job: LogJob, bootstrap: str, partition: int) -> int:
         return await write_log(job, published)
 
 
-def _run_to_log(value: bytes | None) -> str | None:
-    """The run of a status that says it has ended and has no log; None: nothing is to be done."""
+def _without_log(value: bytes | None) -> tuple[str | None, bool]:
+    """The run of a status without a log (None: it has one, or is none), and whether it says that the run has ended."""
     try:
         status = orjson.loads(value or b"null")
-        wanted = status["state"] in _ENDED and not status.get("log")
-        return status["run_id"] if wanted and isinstance(status["run_id"], str) else None
+        wanted = not status.get("log") and isinstance(status["run_id"], str)
+        return status["run_id"] if wanted else None, status["state"] in _ENDED
     except (ValueError, TypeError, KeyError, AttributeError):
-        return None
+        return None, False

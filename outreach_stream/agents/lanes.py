@@ -17,7 +17,7 @@ class LaneTopic:
     """One of the two topics; `progress` is the view of `lane.progress`."""
 
     app: StreamApp
-    progress: View
+    progress: View[LaneProgress]
     topic: str = SEND_REQUESTED.name
 
     async def append(self, requests: Mapping[int, Sequence[bytes]]) -> Mapping[int, Span]:
@@ -33,4 +33,4 @@ class LaneTopic:
     def finished(self, engine: str, lane: int) -> int | None:
         """What the lane's owner reported last."""
         progress = self.progress.get(f"{self.topic}:{lane}:{engine}".encode())
-        return None if progress is None else LaneProgress.model_validate_json(progress).finished
+        return None if progress is None else progress.finished

@@ -15,7 +15,7 @@ from outreach_stream.domain.identity import partition_of
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
 from outreach_stream.streaming.dead_letters import bury
-from outreach_stream.streaming.produce import Record, produce
+from outreach_stream.streaming.produce import Record, RecordTooLarge, produce
 from outreach_stream.topics import RUN_ADMITTED, RUN_PLANNED, Layout
 
 BROKER_PAUSE = 1.0
@@ -26,38 +26,41 @@ _log = structlog.get_logger()
 
 def register(app: StreamApp, planner: Planner, layout: Layout, *, planners: int, clock: Clock = wall_clock) -> None:
     """Adds the agent to `app`; it plans up to `planners` runs at a time."""
-    planning = Planning(app, planner, layout, clock)
-    slots = asyncio.Semaphore(planners)
+    planning = Planning(app, planner, layout, planners, clock)
 
     @app.agent(app.batch_topic(RUN_ADMITTED.name), name="plan")
     async def plan(stream: object) -> None:
         async for batch in app.batches(stream):
+            # Not waited for: an agent that waits fills its queue, and then no topic of the process is fetched.
             for i in range(len(batch.records)):
-                await slots.acquire()
-                planning.begin(batch, i).add_done_callback(lambda _: slots.release())
+                planning.begin(batch, i)
 
 
 class Planning:
     """The runs being planned in this process."""
 
-    def __init__(self, app: StreamApp, planner: Planner, layout: Layout, clock: Clock) -> None:
+    def __init__(self, app: StreamApp, planner: Planner, layout: Layout, planners: int, clock: Clock) -> None:
         self._app, self._planner, self._layout, self._clock = app, planner, layout, clock
         self._events = RunEvents(app, layout.runs)
         self._tasks: set[asyncio.Task[None]] = set()
         self._planned = Recent()
+        self._turns = asyncio.Semaphore(planners)
         app.on_drain.append(self._cancel)
 
-    def begin(self, batch: Batch, i: int) -> asyncio.Task[None]:
-        """Plan the run of one record, in a task."""
-        task = self._app.spawn(self._plan(batch, i))
+    def begin(self, batch: Batch, i: int) -> None:
+        """Plan the run of one record when its turn comes, in a task."""
+        task = self._app.spawn(self._plan_in_turn(batch, i))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
 
     def _cancel(self) -> None:
         """The partitions are leaving: a query may take minutes, and to plan again does no harm."""
         for task in self._tasks:
             task.cancel()
+
+    async def _plan_in_turn(self, batch: Batch, i: int) -> None:
+        async with self._turns:
+            await self._plan(batch, i)
 
     async def _plan(self, batch: Batch, i: int) -> None:
         if not await batch.claim(i):
@@ -86,7 +89,10 @@ class Planning:
         await self._events.report(RunInitializing(run_id=run.run_id, at=self._clock()))
         planned = await self._plan_run(run)
         if await batch.owned():
-            await self._publish(planned)
+            try:
+                await self._publish(planned)
+            except RecordTooLarge as error:     # or it would be planned again for ever
+                await self._publish(self._planner.refused(run, f"its plan is too large: {error}"))
 
     async def _plan_run(self, run: RunRequested) -> RunPlanned:
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -9,8 +10,9 @@ from pydantic import ValidationError
 
 from outreach_stream.agents.lanes import LaneTopic
 from outreach_stream.agents.run_events import RunEvents
-from outreach_stream.dispatch.express import plan_express
-from outreach_stream.dispatch.ports import Materials
+from outreach_stream.dispatch.express import plan_express, unplanned
+from outreach_stream.dispatch.planning import RETRY_PAUSES
+from outreach_stream.dispatch.ports import CannotPlan, Materials
 from outreach_stream.domain.clock import Clock, wall_clock
 from outreach_stream.domain.events import RunPlanReported, RunRequested
 from outreach_stream.streaming.app import StreamApp
@@ -20,6 +22,9 @@ from outreach_stream.topics import RUN_ADMITTED_EXPRESS, Layout
 
 BROKER_PAUSE = 0.5
 """Seconds until runs are planned again whose requests could not be written."""
+
+type Planned = tuple[RunPlanReported, Mapping[int, Sequence[bytes]]]
+"""What is said of a run, and its requests by lane."""
 
 _log = structlog.get_logger()
 
@@ -45,44 +50,87 @@ class Express:
         self._events = RunEvents(app, layout.runs)
 
     async def plan(self, batch: Batch) -> None:
-        """All runs of the batch, and then it is done; tried again for as long as the broker cannot take them."""
+        """All runs of the batch; tried again for as long as the broker cannot take them.
+
+        A run that has to wait (its database is away) does so by itself, and holds up none of the others.
+        """
         if not await batch.claim():
             return
         try:
             while await batch.owned():
                 try:
-                    await self._plan_all(batch)
+                    waiting = await self._plan_all(batch)
                 except KafkaError as error:
                     _log.warning("express_not_written", error=repr(error))
                     await asyncio.sleep(BROKER_PAUSE)
                 else:
-                    batch.done()
+                    self._finish(batch, waiting)
                     return
         finally:
-            batch.release()     # Changes nothing if it is done.
+            batch.release()     # Changes nothing for those that are done.
 
-    async def _plan_all(self, batch: Batch) -> None:
-        reports: list[RunPlanReported] = []
-        requests: defaultdict[int, list[bytes]] = defaultdict(list)
+    def _finish(self, batch: Batch, waiting: Mapping[int, RunRequested]) -> None:
+        for i in range(len(batch.records)):
+            if i in waiting:
+                self._app.spawn(self._plan_later(batch, i, waiting[i]))
+            else:
+                batch.done(i)
+
+    async def _plan_all(self, batch: Batch) -> dict[int, RunRequested]:
+        """Plans what can be planned now; returns what cannot, by its place."""
+        planned: list[Planned] = []
+        waiting: dict[int, RunRequested] = {}
         for i, record in enumerate(batch.records):
             try:
                 run = RunRequested.model_validate_json(record.value or b"")
             except ValidationError as error:
                 await bury(self._app.aiokafka_producer, batch, i, f"no RunRequested: {error.error_count()} errors")
                 continue
-            report, by_lane = await self._plan_run(run)
+            try:
+                planned.append(await self._plan_run(run))
+            except CannotPlan:
+                waiting[i] = run
             await asyncio.sleep(0)  # A batch may be thousands of recipients: others get their turn.
-            reports.append(report)
+        await self._publish(planned)
+        return waiting
+
+    async def _publish(self, planned: Iterable[Planned]) -> None:
+        requests: defaultdict[int, list[bytes]] = defaultdict(list)
+        for _, by_lane in planned:
             for lane, values in by_lane.items():
                 requests[lane].extend(values)
         await self._lanes.append(requests)
-        await self._events.report(*reports)
+        await self._events.report(*(report for report, _ in planned))
 
-    async def _plan_run(self, run: RunRequested) -> tuple[RunPlanReported, dict[int, list[bytes]]]:
+    async def _plan_run(self, run: RunRequested) -> Planned:
+        """Raises `CannotPlan` if the same may succeed soon."""
         try:
-            report, requests = await plan_express(run, self._materials, self._clock)
+            return await plan_express(run, self._materials, self._clock)
+        except CannotPlan:
+            raise
         except Exception as error:  # noqa: BLE001 - a bug met by one run must not stop the others
             _log.exception("planning_failed", run_id=run.run_id)
-            reason = f"internal error: {type(error).__name__}"
-            return RunPlanReported(run_id=run.run_id, total=0, error=reason, at=self._clock()), {}
-        return report, {lane: list(values) for lane, values in requests.items()}
+            return unplanned(run, f"internal error: {type(error).__name__}", self._clock), {}
+
+    async def _plan_later(self, batch: Batch, i: int, run: RunRequested) -> None:
+        """A run by itself, as often and as long as one with a query is tried."""
+        planned: Planned | None = None
+        for pause in RETRY_PAUSES:
+            await asyncio.sleep(pause)
+            if not batch.live:
+                return
+            try:
+                planned = await self._plan_run(run)
+                break
+            except CannotPlan as error:
+                planned = unplanned(run, str(error), self._clock), {}
+        while planned and await batch.claim(i):
+            try:
+                await self._publish([planned])
+            except KafkaError as error:
+                _log.warning("express_not_written", error=repr(error))
+                batch.release(i)
+                await asyncio.sleep(BROKER_PAUSE)
+            else:
+                batch.done(i)
+                return

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from faust.types import TP
@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from outreach_stream import topics
 from outreach_stream.delivery.deliver import Item
+from outreach_stream.delivery.desk import Allowance
 from outreach_stream.delivery.floor import Floor
 from outreach_stream.domain.events import LaneProgress, SendRequested, SendResult
-from outreach_stream.domain.identity import CHUNK_SIZE, partition_of
+from outreach_stream.domain.identity import partition_of
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
 from outreach_stream.streaming.dead_letters import bury
@@ -21,9 +22,15 @@ from outreach_stream.streaming.produce import Record, produce
 PROGRESS_SECONDS = 0.1
 """How often the dispatcher hears how far the lanes are."""
 
+LIMITS_SECONDS = 1.0
+"""How often engines' limits are looked up."""
 
-def register(app: StreamApp, floor: Floor) -> None:
-    """Have `app` send: one agent for each topic of requests, the floor opened and closed with the partitions."""
+
+def register(app: StreamApp, floor: Floor, limits: Callable[[], Mapping[str, Allowance]]) -> None:
+    """Have `app` send: one agent for each topic of requests, the floor opened and closed with the partitions.
+
+    `limits` are those of all engines as they are now; it may block.
+    """
     for topic in (topics.SEND_REQUESTED.name, topics.SEND_REQUESTED_EXPRESS.name):
         app.agent(app.batch_topic(topic), name=f"send:{topic}")(_agent(app, floor))
 
@@ -36,6 +43,7 @@ def register(app: StreamApp, floor: Floor) -> None:
     app.on_released.append(floor.close)
     app.on_before_shutdown.connect(_closing(floor), sender=app)  # unfiltered, other apps of the process would call it
     app.task(lambda: _tell_progress(app, floor))
+    app.task(lambda: _keep_limits(app, floor, limits))
 
 
 def _closing(floor: Floor) -> Any:
@@ -47,34 +55,23 @@ def _closing(floor: Floor) -> Any:
 def _agent(app: StreamApp, floor: Floor) -> Any:
     async def send(stream: Any) -> None:
         async for batch in app.batches(stream):
-            try:
-                _take(app, floor, batch)
-            except Exception as error:  # noqa: BLE001 - Faust would go on without the batch, its partition stand still
-                await app.crash(error)
+            _take(app, floor, batch)
     return send
 
 
 def _take(app: StreamApp, floor: Floor, batch: Batch) -> None:
     for i, record in enumerate(batch.records):
         try:
-            request = _request(record.value or b"")
-        except ValueError as error:
+            request = SendRequested.model_validate_json(record.value or b"")
+        except ValidationError as error:
             app.spawn(_bury(app, batch, i, error))
         else:
             floor.put(batch.tp.topic, batch.tp.partition, Item(batch, i, record.offset, request))
 
 
-def _request(value: bytes) -> SendRequested:
-    """The request in `value`; raises `ValueError`."""
-    request = SendRequested.model_validate_json(value)
-    if not 0 <= request.index < CHUNK_SIZE:
-        raise ValueError(f"index {request.index} is in no chunk")
-    return request
-
-
-async def _bury(app: StreamApp, batch: Batch, i: int, error: ValueError) -> None:
+async def _bury(app: StreamApp, batch: Batch, i: int, error: ValidationError) -> None:
     if await batch.claim(i):
-        problem = error.errors(include_input=False)[0]["msg"] if isinstance(error, ValidationError) else f"{error}"
+        problem = error.errors(include_input=False)[0]["msg"]
         await bury(app.aiokafka_producer, batch, i, f"not a SendRequested: {problem}")
         batch.done(i)
 
@@ -89,6 +86,12 @@ def publisher(app: StreamApp, partitions: int) -> Any:
         await asyncio.gather(*(produce(app.aiokafka_producer, topics.SEND_RESULT.name, partition, records)
                                for partition, records in by_partition.items()))
     return publish
+
+
+async def _keep_limits(app: StreamApp, floor: Floor, limits: Callable[[], Mapping[str, Allowance]]) -> None:
+    while not app.should_stop:
+        await asyncio.sleep(LIMITS_SECONDS)
+        floor.limit(await asyncio.to_thread(limits))
 
 
 async def _tell_progress(app: StreamApp, floor: Floor) -> None:

@@ -97,6 +97,12 @@ class Track:
         await asyncio.gather(*(produce(self._app.aiokafka_producer, topic, partition, records)
                                for topic, records in by_topic.items()))
 
+    async def tell_again(self, partition: int, run_id: str) -> None:
+        """Publish the status of a run that has its log: what was published last is older."""
+        book = self.book(partition)
+        await self._tell(partition, book, [run_id])
+        book.forget(Touched(runs={run_id: None}))
+
     async def _tell(self, partition: int, book: Book, run_ids: list[str]) -> None:
         """Publish the statuses of runs, as they stand now; one at a time, so that an old one never follows a newer."""
         async with self._telling[partition]:

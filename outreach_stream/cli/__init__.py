@@ -40,11 +40,14 @@ def _explained(error: Exception) -> tuple[str, Exit]:
     from pydantic import ValidationError  # noqa: PLC0415 - `outreach --help` needs neither of these
 
     from outreach_stream.broker.errors import BrokerError  # noqa: PLC0415
+    from outreach_stream.catalog.snapshot import CatalogErrors  # noqa: PLC0415
 
     if isinstance(error, CommandError):
         return str(error), error.code
     if isinstance(error, BrokerError):
         return str(error), Exit.BROKER_AWAY
+    if isinstance(error, CatalogErrors):
+        return "\n".join(["The catalog cannot be used:", *(f"  {problem}" for problem in error.problems)]), Exit.USAGE
     if isinstance(error, ValidationError) and error.title == "Settings":
         wrong = [f"  OUTREACH_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
         return "\n".join(["The environment has settings that cannot be used:", *wrong]), Exit.USAGE

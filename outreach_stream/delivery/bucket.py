@@ -31,6 +31,10 @@ class Bucket:
         """Whether the engine has no rate."""
         return self._engine_rate is None
 
+    def limit(self, rate: float | None, burst: float | None) -> None:
+        """The engine's limits have changed; to be followed by `share`."""
+        self._engine_rate, self._engine_burst = rate, burst or 1.0
+
     def share(self, fraction: float) -> None:
         """Own this part of the engine's lanes from now on; begins empty, since a former owner may just have sent."""
         self._rate = (self._engine_rate or 0.0) * fraction

@@ -146,4 +146,5 @@ class Delivery:
                 return True
             if not await item.batch.claim(item.i):  # waits out a stale lease
                 return False
+            item.batch.release(item.i)  # a drain need not wait for its next token
         return False

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import structlog
 
@@ -22,6 +23,17 @@ LONGEST_PAUSE = 300.0
 """Seconds; who asks for a longer pause is asked again after this one."""
 
 
+class Allowance(NamedTuple):
+    """What all processes together may use of an engine."""
+
+    rate: float | None
+    """Mails per second; None: no limit."""
+    burst: float | None
+    """Mails at once."""
+    lanes: list[int]
+    """The partitions that its mails are spread over."""
+
+
 @dataclass(slots=True)
 class Desk:
     """Shared by all lanes of the engine, so that no lane of another engine ever waits for it."""
@@ -31,23 +43,35 @@ class Desk:
     bucket: Bucket
     places: int
     """Mails in work at a time, those included whose end is not on record yet: a crash repeats no more than these."""
-    lanes: list[int]
-    """The engine's lanes over all processes."""
+    limits: Allowance
+    partitions: int
+    """Partitions there are, the engine's lanes among them."""
     slots: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
         self.slots = asyncio.Semaphore(self.places)
 
     @classmethod
-    def of(cls, engine_id: str, engine: Engine, *, rate: float | None, burst: float | None, concurrency: int,
-           lanes: list[int]) -> "Desk":
+    def of(cls, engine_id: str, engine: Engine, limits: Allowance, *, concurrency: int, partitions: int) -> "Desk":
         """A desk with as many places as its rate can keep busy."""
+        rate = limits.rate
         places = concurrency if rate is None else min(concurrency, max(1, round(rate * SECONDS_AHEAD)))
-        return cls(engine_id, engine, Bucket(rate, burst), places, lanes)
+        return cls(engine_id, engine, Bucket(rate, limits.burst), places, limits, partitions)
 
-    def own(self, partitions: set[int]) -> None:
-        """These partitions are ours now: take that share of the rate, beginning with nothing saved up."""
-        self.bucket.share(len(partitions.intersection(self.lanes)) / len(self.lanes))
+    def own(self, owned: set[int], busy: set[int]) -> None:
+        """These partitions are ours now: take that share of the rate, beginning with nothing saved up.
+
+        `busy` are those with requests. They may lie in lanes that are the engine's no more, since its limits were
+        changed: a process with such and none of today's lanes takes a share by all its partitions, or they would stand
+        still for ever. Until they are drained all processes together may come near to twice the rate.
+        """
+        share = len(owned.intersection(self.limits.lanes)) / len(self.limits.lanes)
+        self.bucket.share(share or (len(owned) / self.partitions if busy else 0.0))
+
+    def limit(self, limits: Allowance) -> None:
+        """The engine's limits have changed; to be followed by `own`."""
+        self.limits = limits
+        self.bucket.limit(limits.rate, limits.burst)
 
     async def connect(self, given_up: Callable[[], bool]) -> Connection | Refusal:
         """A connection, or why there is none. What may pass is the engine's trouble and costs no recipient an attempt.

@@ -1,13 +1,13 @@
 """The sending floor: all lanes that are this process's, from one assignment to the next."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
 from outreach_stream.delivery.deliver import Delivery, Item
-from outreach_stream.delivery.desk import Desk
+from outreach_stream.delivery.desk import Allowance, Desk
 from outreach_stream.delivery.lane import Composers, Lane, LaneKey, LaneParts, Spawn
 from outreach_stream.delivery.recorder import Publish, Recorder
 from outreach_stream.delivery.sent import SentRecord
@@ -15,15 +15,6 @@ from outreach_stream.domain.clock import Clock
 from outreach_stream.domain.ports import Copies
 
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class _Partition:
-    """What the lanes of one partition share, bulk and express alike."""
-
-    record: SentRecord
-    recorder: Recorder
-    task: asyncio.Task[None]
 
 
 @dataclass(slots=True)
@@ -41,7 +32,10 @@ class Floor:
     clock: Clock
     _owned: set[int] = field(default_factory=set)
     _lanes: dict[LaneKey, Lane] = field(default_factory=dict)
-    _partitions: dict[int, _Partition] = field(default_factory=dict)
+    _records: dict[int, SentRecord] = field(default_factory=dict)
+    """By partition: its bulk and express lanes share one."""
+    _recorder: Recorder | None = None
+    _recording: asyncio.Task[None] | None = None
     _desks: dict[str, Desk] = field(default_factory=dict)
     _told: dict[LaneKey, int] = field(default_factory=dict)
     _resting: bool = True
@@ -50,7 +44,16 @@ class Floor:
         """These partitions of the lanes' topics are ours now. Called before the first request of an assignment."""
         self._owned, self._resting = partitions, False
         for desk in self._desks.values():
-            desk.own(partitions)
+            desk.own(partitions, set())
+
+    def limit(self, limits: Mapping[str, Allowance]) -> None:
+        """Have every desk keep the limits of its engine as they are now; of one that is not named they stay."""
+        for engine, desk in self._desks.items():
+            changed = limits.get(engine, desk.limits)
+            if changed != desk.limits:
+                log.info("engine_limits_changed", engine=engine, rate=changed.rate, lanes=changed.lanes)
+                desk.limit(changed)
+                desk.own(self._owned, {key.partition for key in self._lanes if key.engine == engine})
 
     def put(self, topic: str, partition: int, item: Item) -> None:
         """Take the next request of a partition, in offset order; one that is leaving is delivered again."""
@@ -59,7 +62,7 @@ class Floor:
         key = LaneKey(topic, partition, item.request.engine)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = self._open(key)
+            lane = self._lanes[key] = self._open(key, item.offset)
         lane.put(item)
 
     def rest(self) -> None:
@@ -77,9 +80,10 @@ class Floor:
         self._resting = True
         for lane in self._lanes.values():
             lane.close()
-        for partition in self._partitions.values():
-            partition.task.cancel()
-        for state in (self._lanes, self._partitions, self._told):
+        if self._recording:
+            self._recording.cancel()
+        self._recorder = self._recording = None
+        for state in (self._lanes, self._records, self._told):
             state.clear()
 
     def progress(self) -> Iterator[tuple[LaneKey, int]]:
@@ -89,27 +93,31 @@ class Floor:
                 self._told[key] = lane.finished
                 yield key, lane.finished
 
-    def _open(self, key: LaneKey) -> Lane:
-        shared = self._partitions.get(key.partition)
-        if shared is None:
-            shared = self._partitions[key.partition] = self._share(key.partition)
+    def _open(self, key: LaneKey, first: int) -> Lane:
+        record = self._records.get(key.partition)
+        if record is None:
+            record = self._records[key.partition] = SentRecord(self.table, key.partition)
         desk = self._desk(key.engine)
-        if not desk.bucket.unlimited and key.partition not in desk.lanes:
-            # Its share of the rate may be nothing, and then it stands still until the engine has its lanes back.
-            log.warning("request_outside_of_engines_lanes", engine=key.engine, lane=key.partition, lanes=desk.lanes)
+        if not desk.bucket.unlimited and key.partition not in desk.limits.lanes:
+            log.warning("request_outside_of_engines_lanes", engine=key.engine, lane=key.partition,
+                        lanes=desk.limits.lanes)
+            desk.own(self._owned, {key.partition})
         delivery = Delivery(desk, not self.held(key.topic), self.clock)
-        return Lane(key, LaneParts(delivery, self.table, shared.record, shared.recorder, self.composers, self.spawn))
+        parts = LaneParts(delivery, self.table, record, self._shared_recorder(), self.composers, self.spawn)
+        return Lane(key, parts, first)
 
-    def _share(self, partition: int) -> _Partition:
-        record = SentRecord(self.table, partition)
-        recorder = Recorder(record, self.publish, self.clock)
-        return _Partition(record, recorder, self.spawn(recorder.run()))
+    def _shared_recorder(self) -> Recorder:
+        """The recorder of all lanes of this assignment."""
+        if self._recorder is None:
+            self._recorder = Recorder(self.publish, self.clock)
+            self._recording = self.spawn(self._recorder.run())
+        return self._recorder
 
     def _desk(self, engine: str) -> Desk:
         desk = self._desks.get(engine)
         if desk is None:
             desk = self._desks[engine] = self.desk(engine)
-            desk.own(self._owned)
+            desk.own(self._owned, set())
         return desk
 
     async def shut(self) -> None:

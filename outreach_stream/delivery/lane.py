@@ -69,17 +69,19 @@ class _Witness:
 class Lane:
     """Order for one request: seen before? → skipped, expired? → watermark durable → deliver → end durable → ack."""
 
-    def __init__(self, key: LaneKey, parts: LaneParts) -> None:
+    def __init__(self, key: LaneKey, parts: LaneParts, first: int) -> None:
+        """`first`: the lowest offset that will be put; all below it is finished, so what was said of it is obsolete."""
         self.key, self._parts = key, parts
         self._queue: deque[Item] = deque()
         self._arrived = asyncio.Event()
         self._unfinished: OrderedDict[int, None] = OrderedDict()
         self._open: dict[tuple[str, int, int], list[Item]] = {}
         self._covered: set[int] = set()  # by the watermark, and not on the wire
-        copies = parts.table.copies(key.partition, key.watermark_key)
-        self._earlier = [Watermark.decode(value) for _, value in copies]
-        own = [Watermark.decode(value) for writer, value in copies if writer == parts.table.writer]
-        self._own = own[0] if own else Watermark()
+        said = {writer: Watermark.decode(value)
+                for writer, value in parts.table.copies(key.partition, key.watermark_key)}
+        self._own = said.pop(parts.table.writer, Watermark())
+        self._earlier = [mark for mark in (self._own, *said.values()) if mark.upto > first]
+        self._obsolete = [writer for writer, mark in said.items() if mark.upto <= first]
         self._seen = 0
         self._slots: dict[int, Slot] = {}
         self._deliveries: set[asyncio.Task[None]] = set()
@@ -119,6 +121,8 @@ class Lane:
 
     # --- the work ---
     async def _run(self) -> None:
+        await asyncio.gather(*(self._parts.table.delete(self.key.partition, self.key.watermark_key, writer)
+                               for writer in self._obsolete))
         while True:
             while not self._queue:
                 self._arrived.clear()
@@ -195,7 +199,7 @@ class Lane:
         await self._parts.table.write(self.key.partition, self.key.watermark_key, self._own.encode())
 
     def _conclude(self, item: Item, delivered: Delivered) -> None:
-        self._parts.recorder.put(Ended(item, delivered, self._recorded))
+        self._parts.recorder.put(Ended(item, delivered, self._parts.record, self._recorded))
 
     def _recorded(self, item: Item) -> None:
         self._unfinished.pop(item.offset, None)

@@ -1,20 +1,22 @@
 """Writes ends down, in groups: the marks and the results are durable before a request is acknowledged."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 import structlog
 
 from outreach_stream.delivery.deliver import Delivered, Item
-from outreach_stream.delivery.sent import SentRecord
+from outreach_stream.delivery.sent import Change, SentRecord
 from outreach_stream.domain.clock import Clock, iso
 from outreach_stream.domain.events import SendResult
 from outreach_stream.domain.marks import STATUS_OF, Mark
 
 log = structlog.get_logger()
 GROUP_SECONDS = 0.002
-"""Ends of this long are written together: one record for a chunk instead of one for each recipient."""
+"""Ends of this long, and those that come while a group is being written, are written together: one publication of
+results for many recipients, and one record of marks for those of a chunk and lane."""
 RETRY_SECONDS = 0.5
 MARK_OF = {status: mark for mark, status in STATUS_OF.items()}
 
@@ -23,18 +25,19 @@ type Publish = Callable[[Sequence[SendResult]], Awaitable[None]]
 
 
 class Ended(NamedTuple):
-    """An item at its end, and whom to tell when that is durable."""
+    """An item at its end, its lane's record, and whom to tell when that is durable."""
 
     item: Item
     delivered: Delivered
+    record: SentRecord
     recorded: Callable[[Item], None]
 
 
 class Recorder:
-    """Of one partition, during one assignment. Run it as a task; it ends by cancellation."""
+    """Of all lanes of a process, during one assignment. Run it as a task; it ends by cancellation."""
 
-    def __init__(self, record: SentRecord, publish: Publish, clock: Clock) -> None:
-        self._record, self._publish, self._clock = record, publish, clock
+    def __init__(self, publish: Publish, clock: Clock) -> None:
+        self._publish, self._clock = publish, clock
         self._group: list[Ended] = []
         self._something = asyncio.Event()
 
@@ -53,7 +56,7 @@ class Recorder:
             await self._settle(group)
 
     async def _settle(self, group: list[Ended]) -> None:
-        while await group[0].item.batch.owned():  # speaks for all: one partition, one assignment
+        while await group[0].item.batch.owned():  # speaks for all: one lease, one assignment
             try:
                 await self._write(group)
             except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again until we own nothing
@@ -68,18 +71,22 @@ class Recorder:
             ended.item.batch.release(ended.item.i)
 
     async def _write(self, group: list[Ended]) -> None:
-        marks = [(*ended.item.key, MARK_OF[ended.delivered.end.status]) for ended in group]
-        marks += [(*ended.item.key, Mark.DOUBTED) for ended in group if ended.delivered.doubted]
-        results = [self._result(ended.item, ended.delivered) for ended in group]
-        await asyncio.gather(self._record.write(marks), self._publish(results))
+        changes: defaultdict[SentRecord, list[Change]] = defaultdict(list)
+        for ended in group:
+            changes[ended.record].append((*ended.item.key, MARK_OF[ended.delivered.end.status]))
+            if ended.delivered.doubted:
+                changes[ended.record].append((*ended.item.key, Mark.DOUBTED))
+        finished_at = iso(self._clock())
+        results = [_result(ended.item, ended.delivered, finished_at) for ended in group]
+        await asyncio.gather(self._publish(results), *(record.write(marks) for record, marks in changes.items()))
 
-    def _result(self, item: Item, delivered: Delivered) -> SendResult:
-        request = item.request
-        return SendResult.model_construct(
-            run_id=request.run_id, send_id=item.send_id, chunk=request.chunk, index=request.index,
-            email=request.email, status=delivered.end.status, reason=delivered.end.reason, engine=request.engine,
-            message_id=delivered.message_id, provider_message_id=delivered.provider_message_id,
-            attempts=delivered.attempts, possible_duplicate=delivered.doubted, recovered=delivered.recovered,
-            started_at=None if delivered.started is None else iso(delivered.started),
-            finished_at=iso(self._clock()),
-        )
+
+def _result(item: Item, delivered: Delivered, finished_at: str) -> SendResult:
+    request = item.request
+    return SendResult.model_construct(
+        run_id=request.run_id, send_id=item.send_id, chunk=request.chunk, index=request.index,
+        email=request.email, status=delivered.end.status, reason=delivered.end.reason, engine=request.engine,
+        message_id=delivered.message_id, provider_message_id=delivered.provider_message_id,
+        attempts=delivered.attempts, possible_duplicate=delivered.doubted, recovered=delivered.recovered,
+        started_at=None if delivered.started is None else iso(delivered.started), finished_at=finished_at,
+    )

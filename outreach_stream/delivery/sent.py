@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from outreach_stream.domain.marks import Mark, Marks
 from outreach_stream.domain.ports import Copies
 
+type Change = tuple[str, int, int, Mark]
+"""Run id, chunk, index, and the mark to set there."""
+
 CACHED_CHUNKS = 512
 """Chunks of a lane kept in memory; a chunk's recipients come close together."""
 
@@ -38,8 +41,8 @@ class SentRecord:
             marks.merge(Marks.decode(value))
         return marks
 
-    async def write(self, changes: Iterable[tuple[str, int, int, Mark]]) -> None:
-        """Set marks `(run id, chunk, index, mark)` and make them durable; one record for each chunk."""
+    async def write(self, changes: Iterable[Change]) -> None:
+        """Set marks and make them durable; one record for each chunk."""
         touched: dict[bytes, Marks] = {}
         for run_id, chunk, index, mark in changes:
             marks = self.marks(run_id, chunk)

@@ -97,22 +97,32 @@ class Expander:
 
     async def step(self) -> int:
         """Expand one slice of the run whose turn it is; returns its recipients (0: nothing can go now)."""
-        if not self._world.may_act():
-            return 0
         now = self._world.clock()
         for run in self._schedule.in_turn(lambda run: self._waits(run, now)):
-            while not run.entry.finished and (room := self._room(run, now)):
-                taken = await self._expand(run, room, now)
-                await self._note(run)
-                if taken:
+            if not self._world.may_act():
+                break
+            try:
+                if taken := await self._serve(run, now):
                     return taken
-            if run.entry.finished:  # but noting that has failed
-                await self._note(run)
+            except Exception as error:  # noqa: BLE001 - repeating is right for all of them, holding others up for none
+                _log.warning("expand_failed", engine=self._engine, run_id=run.run_id, error=repr(error))
+                run.not_before = now + RETRY_PAUSE
+        return 0
+
+    async def _serve(self, run: ScheduledRun, now: float) -> int:
+        while not run.entry.finished and (room := self._room(run, now)):
+            taken = await self._expand(run, room, now)
+            await self._note(run)
+            if taken:
+                return taken
+        if run.entry.finished:  # but noting that has failed
+            await self._note(run)
         return 0
 
     def _waits(self, run: ScheduledRun, now: float) -> bool:
         """A pause does not stop the deadline, nor a cancellation."""
-        return self._world.orders.paused(run.run_id) and not self._hurries(run, now)
+        paused = self._world.orders.paused(run.run_id) and not self._hurries(run, now)
+        return paused or now < run.not_before
 
     def _hurries(self, run: ScheduledRun, now: float) -> bool:
         """Its rest is to end in the lanes without touching the engine, so the engine's rate is no measure."""

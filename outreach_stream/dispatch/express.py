@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from outreach_stream.dispatch.planning import LONGEST_ERROR
 from outreach_stream.dispatch.ports import CannotPlan, LeftOut, Materials, Person
 from outreach_stream.domain.clock import Clock
 from outreach_stream.domain.events import InlineRecipient, RunPlanReported, RunRequested, SendRequested
@@ -15,18 +16,25 @@ async def plan_express(
     """The report and the requests by lane; every recipient has one, at the index of its place in the list.
 
     The same, however often it is planned. Whoever is not to be mailed is requested with `skip`, and ends in the lane
-    like the others. A plan with an error has no requests.
+    like the others. A plan with an error has no requests. Raises `CannotPlan` if the same may succeed soon.
     """
     recipients = run.recipients or []
     try:
         decided = await _decide(run, recipients, materials)
     except CannotPlan as error:
-        return RunPlanReported(run_id=run.run_id, total=0, error=str(error), at=clock()), {}
+        if error.retriable:
+            raise
+        return unplanned(run, str(error), clock), {}
     requests: defaultdict[int, list[bytes]] = defaultdict(list)
     for index, (given, decision) in enumerate(zip(recipients, decided, strict=True)):
         skip = decision[1] if len(decision) == 2 else None  # noqa: PLR2004 - left out: an address and a reason
         requests[lane_of(run.run_id, 0, index, run.lanes)].append(_request(run, given, index, decision[0], skip))
     return RunPlanReported(run_id=run.run_id, total=len(recipients), at=clock()), requests
+
+
+def unplanned(run: RunRequested, error: str, clock: Clock) -> RunPlanReported:
+    """The report of a run that cannot be planned."""
+    return RunPlanReported(run_id=run.run_id, total=0, error=error[:LONGEST_ERROR], at=clock())
 
 
 async def _decide(

@@ -21,6 +21,8 @@ LARGEST_PARAMETERS = 128 * 1024
 """Bytes of a run's parameters as JSON: every request repeats them beside a row, and is one record."""
 MOST_CHUNKS = 30_000
 """Chunks of a run, 30 million recipients as a rule: the plan names all of them, and is one record."""
+LONGEST_ERROR = 2_000
+"""Characters kept of why there is no plan: it may list what is missing, and travels in records of its own."""
 _BREATH = 20
 """Mails rendered between two chances for others in the loop."""
 
@@ -63,7 +65,7 @@ class Planner:
 
     def refused(self, run: RunRequested, error: str) -> RunPlanned:
         """A plan that says that there is none."""
-        return self._planned(run, uuid4().hex, _Written(0, 0, []), error=error)
+        return self._planned(run, uuid4().hex, _Written(0, 0, []), error=error[:LONGEST_ERROR])
 
     async def _attempt(self, run: RunRequested) -> RunPlanned:
         plan_id = uuid4().hex

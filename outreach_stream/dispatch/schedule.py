@@ -15,6 +15,8 @@ class ScheduledRun:
     entry: PlanEntry
     served: float = 0.0
     """Recipients requested since it came, divided by its weight, on the scale of the runs beside it."""
+    not_before: float = 0.0
+    """When it is tried again, after a failure."""
 
     @property
     def run_id(self) -> str:

@@ -3,6 +3,9 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BeforeValidator
 
 type Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -13,3 +16,13 @@ wall_clock: Clock = time.time
 def iso(seconds: float) -> str:
     """A moment as RFC 3339 in UTC with milliseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _aware(value: object) -> object:
+    """A time without a zone is UTC: foreign producers forget it, and a local guess would make two runs of one."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) and moment.tzinfo is None else moment
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_aware)]
+"""An instant in an event."""

@@ -3,25 +3,17 @@
 Times inside the system are seconds since the epoch; times that other services read are RFC 3339 strings in UTC.
 """
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter
 
-from outreach_stream.domain.states import RecipientStatus, RunState
+from outreach_stream.domain.clock import Moment
+from outreach_stream.domain.identity import CHUNK_SIZE
+from outreach_stream.domain.states import Counts, RecipientStatus, RunState
 
 Priority = Literal["express", "bulk"]
 EXPRESS_LIMIT = 50
 """Inline recipients that a run may have to go express, without a query and ahead of bulk."""
-
-
-def _aware(value: object) -> object:
-    """A time without a zone is UTC: foreign producers forget it, and a local guess would make two runs of one."""
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) and moment.tzinfo is None else moment
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_aware)]
 
 
 class Event(BaseModel):
@@ -180,8 +172,8 @@ class SendRequested(Event):
     """One recipient's mail, to be handed to an engine."""
 
     run_id: str
-    chunk: int
-    index: int
+    chunk: Annotated[int, Field(ge=0)]
+    index: Annotated[int, Field(ge=0, lt=CHUNK_SIZE)]
     email: str
     name: str | None = None
     variables: dict[str, Any] = {}
@@ -218,26 +210,6 @@ class LaneProgress(Event):
     """How far a lane has finished one engine's requests: everything below `finished`."""
 
     finished: int
-
-
-class Counts(BaseModel):
-    """Recipients of a run by how they ended; `total` are those that were planned."""
-
-    model_config = ConfigDict(frozen=True)
-    total: int = 0
-    sent: int = 0
-    failed: int = 0
-    expired: int = 0
-    in_doubt: int = 0
-    cancelled: int = 0
-    skipped: int = 0
-    possible_duplicates: int = 0
-    """Of those sent, how many may have been mailed twice."""
-
-    @property
-    def ended(self) -> int:
-        """Planned recipients with a final state."""
-        return self.sent + self.failed + self.expired + self.in_doubt + self.cancelled
 
 
 class RunStatus(Event):

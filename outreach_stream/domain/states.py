@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pydantic import BaseModel, ConfigDict
+
 
 class RunState(StrEnum):
     """Where a run stands. States only move forward (`can_become`)."""
@@ -50,3 +52,23 @@ class RecipientStatus(StrEnum):
 SENDING_ENDS = (RecipientStatus.SENT, RecipientStatus.IN_DOUBT, RecipientStatus.FAILED, RecipientStatus.EXPIRED,
                 RecipientStatus.CANCELLED)
 """Ends of a planned recipient, strongest first: where two ever disagree, the earlier in this list is believed."""
+
+
+class Counts(BaseModel):
+    """Recipients of a run by how they ended; `total` are those that were planned."""
+
+    model_config = ConfigDict(frozen=True)
+    total: int = 0
+    sent: int = 0
+    failed: int = 0
+    expired: int = 0
+    in_doubt: int = 0
+    cancelled: int = 0
+    skipped: int = 0
+    possible_duplicates: int = 0
+    """Of those sent, how many may have been mailed twice."""
+
+    @property
+    def ended(self) -> int:
+        """Planned recipients with a final state."""
+        return self.sent + self.failed + self.expired + self.in_doubt + self.cancelled

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
-from outreach_stream.domain.events import InlineRecipient, Moment, Priority, RunStatus, WorkflowTriggered
+from outreach_stream.domain.clock import Moment
+from outreach_stream.domain.events import InlineRecipient, Priority, RunStatus, WorkflowTriggered
 
 
 class TriggerRequest(BaseModel):

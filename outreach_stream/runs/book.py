@@ -142,6 +142,12 @@ class Book:
         states = ((run_id, self.run(run_id).record.state) for run_id in touched.runs)
         return [run_id for run_id, state in states if state and state.terminal]
 
+    def logged(self, run_id: str) -> bool:
+        """Whether its log is written; takes nothing into memory."""
+        run = self._runs.get(run_id)
+        record = run.record if run else self._read_record(run_id)
+        return record.log is not None
+
     def forget(self, touched: Touched) -> None:
         """Drop from memory what is durable and not likely to be needed soon."""
         for run_id in touched.runs:

@@ -49,9 +49,12 @@ async def write_log(job: LogJob, published: Published) -> int:
 async def _entries(job: LogJob, published: Published) -> AsyncGenerator[Sequence[bytes]]:
     entries = Entries(job.plan.run_id, job.tallies)
     for start, end in segments(job.tallies.values()):
-        async with aclosing(published.results(start, end)) as results:
-            async for values in results:
-                yield list(entries.of_results(values))
+        try:
+            async with aclosing(published.results(start, end)) as results:
+                async for values in results:
+                    yield list(entries.of_results(values))
+        except LookupError:
+            pass                                # retention came first: the chunks still tell who it was
     if job.plan.skipped or not entries.complete:
         for offset in job.plan.chunks:
             yield list(entries.of_chunk(await published.chunk(offset)))

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from outreach_stream.domain.clock import iso
-from outreach_stream.domain.events import Counts, RunRequested
-from outreach_stream.domain.states import RunState
+from outreach_stream.domain.events import RunRequested
+from outreach_stream.domain.states import Counts, RunState
 from outreach_stream.runs.log_models import (
     LogDurations,
     LogEngine,

@@ -21,7 +21,10 @@ class Published(Protocol):
     """What a finished run left on the topics, in the run's partition."""
 
     def results(self, start: int, end: int) -> AsyncGenerator[Sequence[bytes]]:
-        """Values of `send.result` from offset `start` up to before `end`, in order, many at a time."""
+        """Values of `send.result` from offset `start` up to before `end`, in order, many at a time.
+
+        Raises LookupError when they are no longer kept.
+        """
 
     async def chunk(self, offset: int) -> bytes:
         """Value of the `run.chunk` record at `offset`."""

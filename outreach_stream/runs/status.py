@@ -3,8 +3,8 @@
 from collections import Counter
 
 from outreach_stream.domain.clock import iso
-from outreach_stream.domain.events import Counts, RunStatus
-from outreach_stream.domain.states import RecipientStatus
+from outreach_stream.domain.events import RunStatus
+from outreach_stream.domain.states import Counts, RecipientStatus
 from outreach_stream.runs.record import RunRecord
 from outreach_stream.runs.tally import Tally
 

@@ -10,7 +10,6 @@ import faust
 import faust.streams
 from aiokafka import AIOKafkaProducer
 from faust.serializers.schemas import Schema
-from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -20,6 +19,7 @@ from outreach_stream.streaming.instance import InstanceId
 from outreach_stream.streaming.lease import Lease
 from outreach_stream.streaming.limits import BATCH_BYTES, CLOSE_RESERVE, FORCE_RESERVE, LINGER_MS, Limits, StopClock
 from outreach_stream.streaming.producer import IdempotentProducer
+from outreach_stream.streaming.recovery import FastTableManager
 
 if getattr(faust.streams, "_CStreamIterator", None) is None:
     raise ImportError("Faust's compiled stream is missing: the one in Python acknowledges events of an old generation")
@@ -59,17 +59,6 @@ class StreamTransport(driver.Transport):
     """aiokafka, with our consumer and producer."""
 
     Consumer, Producer = BatchConsumer, IdempotentProducer
-
-
-class FastTableManager(TableManager):
-    """Starts the recovery at once."""
-
-    @override
-    async def on_start(self) -> None:           # stock: sleeps 1.0 s first
-        await self.sleep(0.05)
-        if not self.should_stop:
-            await self._update_channels()
-            await self.recovery.start()
 
 
 class RawBatches(Schema[Any, Any]):
@@ -166,7 +155,7 @@ class StreamApp(faust.App):
 
     async def call_assigned(self, tps: set[TP]) -> None:
         """Calls the `on_assigned` hooks; an exception in one crashes the app."""
-        for hook in self.on_assigned:
+        for hook in list(self.on_assigned):     # one that waits lets others be added
             result = hook(frozenset(tps))
             if inspect.isawaitable(result):
                 await result
@@ -180,6 +169,12 @@ class StreamApp(faust.App):
     @override
     def _new_producer_transport(self) -> StreamTransport:   # stock: the same
         return StreamTransport(self.conf.broker_producer, self)
+
+    @override
+    async def _on_agent_error(self, agent: Any, exc: BaseException) -> None:
+        # stock: commits, and starts the agent anew without the batch: its partition would stand still unnoticed
+        if not self.should_stop:
+            await self.crash(exc)
 
     @override
     async def on_first_start(self) -> None:     # stock: changelogs are created while the group is being joined

@@ -4,6 +4,7 @@ Written for faust-streaming 0.15.3 and aiokafka 0.14.0; `tests/streaming/test_li
 is overridden here. Each override says why the stock code will not do.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast, override
@@ -35,6 +36,9 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.ledgers: dict[TP, Ledger] = {}     # absent from the revocation until the seek: nothing is admitted
         self.positioned = False                 # true from the seek until the revocation
+        self._announced = False                 # `on_assigned` was begun, so `on_released` is due
+        self._assignment = 0                    # grows with each beginning and end of an assignment
+        self._seeking = asyncio.Lock()          # recovery and the fetcher may both ask for the seek
         super().__init__(*args, **kwargs)
         self.gate = Gate(self.app.lease)
         self.drain = Drain(self)
@@ -87,7 +91,7 @@ class BatchConsumer(driver.Consumer):
         batch = ledger.admit(records)
         if batch is None:
             return None
-        if ledger.load >= self.app.limits.load_high:
+        if ledger.load >= self.app.limits.load_high or ledger.size >= self.app.limits.load_bytes:
             self.on_buffer_full(tp)
         first = batch.records[0]
         message = ConsumerMessage(              # its value is the batch: nothing is copied
@@ -104,7 +108,7 @@ class BatchConsumer(driver.Consumer):
     async def _read_dropped_again(self) -> None:
         """Seeks back to what was dropped: once, for a hole that stays is compaction or a transaction marker."""
         if not self.positioned and self.assignment():
-            await self.perform_seek()           # recovery gives its own seek up silently after the request timeout
+            await self.perform_seek()           # a recovery that another rebalance overtook may not have come to it
         again = {tp: ledger for tp, ledger in self.ledgers.items() if ledger.must_read_again()}
         if not again:
             return
@@ -122,7 +126,10 @@ class BatchConsumer(driver.Consumer):
             await super()._add_gap(tp, offset_from, offset_to)
 
     def _finished(self, tp: TP) -> None:
-        if self.ledgers[tp].load <= self.app.limits.load_low and not self.gate.draining:
+        ledger, limits = self.ledgers.get(tp), self.app.limits
+        if ledger is None or self.gate.draining:
+            return
+        if ledger.load <= limits.load_low and ledger.size <= limits.load_bytes // 2:
             self.on_buffer_drop(tp)
 
     # --- committing: the lowest unfinished offset ---
@@ -157,18 +164,23 @@ class BatchConsumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         # stock forgets its offsets only after it has called the app, which drains; so does this with the ledgers
         await super().on_partitions_revoked(revoked)
-        self._forget()
+        self._leave()
 
     @override
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         # stock knows no drain: it ends here, and what is left of the old assignment is dead
-        self._forget()
+        self._leave()
         self.drain.end()
         await super().on_partitions_assigned(assigned, generation_id)
 
     @override
     async def on_stop(self) -> None:            # stock drains here too; lanes have to be closed as well
         await super().on_stop()
+        self._leave()
+
+    def _leave(self) -> None:
+        """The assignment is over; one whose seek is still under way never begins."""
+        self._assignment += 1
         self._forget()
 
     def _forget(self) -> None:
@@ -177,15 +189,26 @@ class BatchConsumer(driver.Consumer):
             ledger.close()
             self._buffered_partitions.discard(tp)
         self.ledgers.clear()
-        if self.positioned:
-            self.positioned = False
+        self.positioned = False
+        if self._announced:
+            self._announced = False
             for hook in self.app.on_released:
                 hook()
 
     @override
     async def perform_seek(self) -> None:       # stock: no seek where nothing is committed, and resumes before it seeks
-        """Last step of recovery: opens a ledger for each partition, at the offset that is read next."""
+        """Last step of recovery: opens a ledger for each partition, at the offset that is read next.
+
+        Until then another rebalance may come at every wait: what was found out before it is of no use after it.
+        """
+        async with self._seeking:
+            if not self.positioned:
+                await self._position(self._assignment)
+
+    async def _position(self, assignment: int) -> None:
         await super().perform_seek()
+        if assignment != self._assignment:
+            return
         mine = {tp for tp in self.assignment() if tp.topic in self.app.batch_topics}
         self._check_co_location()
         start = {tp: offset for tp in mine if (offset := self._committed_offset[tp])}
@@ -193,8 +216,13 @@ class BatchConsumer(driver.Consumer):
             earliest = await self.earliest_offsets(*fresh)
             await self.seek_wait({tp: earliest[tp] for tp in fresh})
             start.update({tp: earliest[tp] for tp in fresh})
-        self._forget()
+        if assignment != self._assignment:
+            return
+        self._forget()                          # hooks that were cut off are called again
+        self._announced = True
         await self.app.call_assigned(mine)
+        if assignment != self._assignment:
+            return
         self.ledgers = {tp: Ledger(tp, self.gate, offset, self._finished) for tp, offset in start.items()}
         self.positioned = True
 

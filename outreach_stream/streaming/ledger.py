@@ -22,6 +22,7 @@ class Ledger:
         self.next_offset = start                # the first offset not handed out
         self.batches: deque[Batch] = deque()    # those with unfinished records, oldest first
         self.load = 0                           # records in them
+        self.size = 0                           # bytes of values in them
         self._suspect = True                    # records may have been dropped since the last admission
         self._read_again: int | None = None     # the offset from which the log was read again because of that
 
@@ -52,12 +53,15 @@ class Ledger:
         self.next_offset = records[-1].offset + 1
         self.batches.append(batch)
         self.load += len(records)
+        self.size += _bytes(records)
         return batch
 
     def drop_finished(self) -> None:
         """Forgets the finished batches at the head; called by a batch when its last record is done."""
         while self.batches and not self.batches[0].unfinished:
-            self.load -= len(self.batches.popleft().records)
+            records = self.batches.popleft().records
+            self.load -= len(records)
+            self.size -= _bytes(records)
         self._finished(self.tp)
 
     def committable(self) -> int:
@@ -76,6 +80,10 @@ class Ledger:
         for batch in self.batches:
             batch.live = False
         self.batches.clear()
+
+
+def _bytes(records: Sequence[ConsumerRecord]) -> int:
+    return sum(record.serialized_value_size for record in records)
 
 
 def cut(records: Sequence[ConsumerRecord], most_records: int, most_bytes: int) -> list[Sequence[ConsumerRecord]]:

@@ -31,6 +31,8 @@ class Limits:
     """Unfinished records of a partition at which it is no longer fetched."""
     load_low: int = 2000
     """Unfinished records of a partition at which it is fetched again."""
+    load_bytes: int = 16 * 1024 * 1024
+    """Bytes of values of a partition's unfinished records at which it is no longer fetched, until half is finished."""
     drain: float = 25.0
     """Claimed work may take so long to end when partitions leave: longer than the slowest call."""
     commit: float = 10.0

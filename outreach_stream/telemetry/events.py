@@ -52,6 +52,7 @@ EVENTS = {
     "hand_over_failed": "An unexpected error after a mail may have been handed over: in doubt.",
     "ends_not_written": "Kafka did not take results or marks; tried again.",
     "request_outside_of_engines_lanes": "An engine's lanes were changed with requests under way.",
+    "engine_limits_changed": "The catalog has other limits for an engine; kept from now on.",
     # The streaming core.
     "before_release_failed": "A hook failed while partitions were leaving; what is finished is committed all the same.",
     "drain_gave_up": "Claimed work did not end in the drain's time.",

@@ -14,6 +14,9 @@ import pytest
 
 type Outreach = Callable[..., subprocess.CompletedProcess[str]]
 
+CATALOG = str(Path(__file__).parents[2] / "examples" / "catalog")
+"""A catalog that can be used."""
+
 COMMAND = (sys.executable, "-m", "outreach_stream.cli")
 
 

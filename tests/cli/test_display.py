@@ -7,8 +7,8 @@ from rich.console import Console
 
 from outreach_stream.cli.display import Pace, RunDisplay, closing_lines, progress_text
 from outreach_stream.cli.watch import outcome, over
-from outreach_stream.domain.events import Counts, RunStatus
-from outreach_stream.domain.states import RunState
+from outreach_stream.domain.events import RunStatus
+from outreach_stream.domain.states import Counts, RunState
 
 
 def status(state: RunState = RunState.SENDING, log: str | None = None, **counts: int) -> RunStatus:

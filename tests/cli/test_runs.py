@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaProducer
 
-from outreach_stream.domain.events import Counts, RunStatus
-from outreach_stream.domain.states import RunState
+from outreach_stream.domain.events import RunStatus
+from outreach_stream.domain.states import Counts, RunState
 from outreach_stream.topics import RUN_STATUS
 from tests.cli.conftest import Outreach, running
 

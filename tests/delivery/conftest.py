@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from outreach_stream.delivery.deliver import Item
-from outreach_stream.delivery.desk import Desk
+from outreach_stream.delivery.desk import Allowance, Desk
 from outreach_stream.delivery.floor import Floor
 from outreach_stream.domain.events import SendRequested, SendResult
 from outreach_stream.domain.identity import send_id
@@ -192,7 +192,7 @@ class Sender:
         return PlainComposer()
 
     def _desk(self, engine_id: str) -> Desk:
-        return Desk.of(engine_id, self.engine, rate=self.rate, burst=None, concurrency=self.places, lanes=[0])
+        return Desk.of(engine_id, self.engine, Allowance(self.rate, None, [0]), concurrency=self.places, partitions=4)
 
     def _spawn(self, coro: Any) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coro)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outreach_stream.delivery.bucket import Bucket
-from outreach_stream.delivery.desk import SECONDS_AHEAD, Desk
+from outreach_stream.delivery.desk import SECONDS_AHEAD, Allowance, Desk
 from outreach_stream.domain.lanes import lanes_for
 from outreach_stream.engines.memory import MemoryEngine
 
@@ -173,6 +173,6 @@ async def test_no_rate_is_no_limit() -> None:
 @pytest.mark.parametrize(("rate", "concurrency", "places"), [(None, 10, 10), (0.1, 10, 1), (1, 10, 5), (100, 10, 10)])
 def test_a_desk_has_no_more_places_than_its_rate_keeps_busy(rate: float | None, concurrency: int, places: int) -> None:
     """A mail waits a few seconds for its token at most: its connection would be closed for idleness."""
-    desk = Desk.of("e", MemoryEngine(), rate=rate, burst=1.0, concurrency=concurrency, lanes=[0])
+    desk = Desk.of("e", MemoryEngine(), Allowance(rate, 1.0, [0]), concurrency=concurrency, partitions=1)
     assert desk.places == places
     assert rate is None or places / rate <= max(SECONDS_AHEAD, 1 / rate)

@@ -167,3 +167,19 @@ async def live_and_die(kills: list[float], places: int, topic: str) -> None:
             assert topic == BULK
             assert any(result.possible_duplicate for result in ends)
         assert {result.status for result in ends} <= {RecipientStatus.SENT, RecipientStatus.IN_DOUBT}
+
+
+async def test_what_was_said_of_finished_requests_is_dropped(world: World) -> None:
+    """Below the first request of an assignment all is finished; else every deploy would leave a watermark for weeks."""
+    await killed_on_the_wire(world)
+    watermarks = (0, f"w:e:{BULK}".encode())
+    second = world.sender()
+    second.put(request(0))
+    await second.finish()
+    assert set(world.durable[watermarks]) == {b"writer0", b"writer1"}
+    await second.crash()
+
+    third = world.sender()
+    third.put(request(1), start=1)
+    await third.finish()
+    assert set(world.durable[watermarks]) == {b"writer2"}

@@ -2,11 +2,13 @@
 
 import asyncio
 
+import pytest
 from structlog.testing import capture_logs
 
 from outreach_stream.delivery.deliver import Item
+from outreach_stream.delivery.desk import Allowance, Desk
 from outreach_stream.domain.outcomes import Accepted
-from outreach_stream.engines.memory import Answer
+from outreach_stream.engines.memory import Answer, MemoryEngine
 
 from .conftest import BULK, EXPRESS, RUN, FakeBatch, World, request
 
@@ -66,19 +68,55 @@ async def test_closing_leaves_nothing_behind(world: World) -> None:
     sender.release()
     await asyncio.sleep(0.01)
     assert all(task.done() for task in sender.tasks)
-    assert (sender.floor._lanes, sender.floor._partitions, sender.floor._told) == ({}, {}, {})
+    assert (sender.floor._lanes, sender.floor._records, sender.floor._told) == ({}, {}, {})
 
 
-async def test_a_request_outside_of_the_engines_lanes_is_reported(world: World) -> None:
-    """The engine's lanes were changed under way: it may stand still, and that must not go unsaid."""
+@pytest.mark.parametrize("owned", [{0, 3}, {3}])
+async def test_a_request_outside_of_the_engines_lanes_is_reported_and_ended(world: World, owned: set[int]) -> None:
+    """The engine's lanes were changed under way: it must not stand still, whether or not one of today's is ours."""
     sender = world.sender()
     sender.rate = 1000
-    sender.floor.assigned({0, 3})
+    sender.floor.assigned(owned)
     with capture_logs() as logs:
-        sender.put(request(0))
         sender.put(request(1), partition=3)
         await sender.finish()
     assert [entry["lane"] for entry in logs if entry["event"] == "request_outside_of_engines_lanes"] == [3]
+    assert world.mailed(1) == 1
+
+
+def test_what_is_left_in_former_lanes_goes_at_less_than_the_rate_once_more() -> None:
+    """However those lanes are spread over processes; and who has no request in them has no share."""
+    def share(owned: set[int], busy: set[int]) -> float:
+        desk = Desk.of("e", MemoryEngine(), Allowance(100, 10, [5]), concurrency=1, partitions=8)
+        desk.own(owned, busy)
+        return desk.bucket._rate
+
+    assert share({5}, {5}) == 100
+    assert sum(share({lane}, {lane}) for lane in range(8)) < 200
+    assert share({1, 2, 3}, set()) == 0
+
+
+async def test_changed_limits_hold_from_then_on(world: World) -> None:
+    """A rate that was raised in the catalog needs no restart; engines that are not named keep theirs."""
+    sender = world.sender()
+    sender.rate = 0.001
+    sender.put(request(0), request(1))
+    await asyncio.sleep(0.05)
+    assert world.engine.attempts == []
+    sender.floor.limit({"other": Allowance(5, 1, [0])})
+    assert sender.floor._desks["e"].limits.rate == 0.001
+    sender.floor.limit({"e": Allowance(1000, 100, [0])})
+    await sender.finish()
+
+
+async def test_limits_that_take_our_lanes_away_leave_nobody_behind(world: World) -> None:
+    """A rate so low that the engine has one lane, another process's: what was in ours still ends."""
+    sender = world.sender()
+    sender.rate = 0.001
+    sender.put(request(0))
+    sender.floor.limit({"e": Allowance(500, 2, [3])})
+    await sender.finish()
+    assert world.mailed(0) == 1
 
 
 async def test_shut_closes_the_engines(world: World) -> None:

@@ -156,3 +156,15 @@ async def test_express_released_is_not_held(world: World) -> None:
     await sender.crash()
     await finish_with_another(world, 10, EXPRESS)
     assert [world.mailed(i) for i in range(10)] == [1] * 10
+
+
+async def test_a_drain_does_not_wait_for_tokens(world: World) -> None:
+    """Neither for the first one, nor for the one that follows a stale lease."""
+    sender = world.sender()
+    sender.rate = 4.0
+    batch = sender.put(request(0))
+    batch.stale = True
+    await asyncio.sleep(0.4)  # its token is taken, and lost
+    batch.stale = False
+    await asyncio.sleep(0.05)
+    assert (batch.states, world.engine.attempts) == (["waiting"], [])

@@ -1,4 +1,4 @@
-"""The agent between Kafka and the floor: what is no request is buried, and no error leaves a partition standing."""
+"""The agent between Kafka and the floor: what is no request is buried."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,14 +19,11 @@ class StubApp:
     """The part of `StreamApp` that the agent uses, with batches from the test."""
 
     def __init__(self, *batches: Any) -> None:
-        self._batches, self.crashed, self.spawned = batches, [], []
+        self._batches, self.spawned = batches, []
 
     async def batches(self, stream: Any) -> AsyncIterator[Any]:
         for batch in self._batches:
             yield batch
-
-    async def crash(self, reason: BaseException) -> None:
-        self.crashed.append(reason)
 
     def spawn(self, coro: Any) -> None:
         coro.close()
@@ -49,27 +46,13 @@ async def test_what_is_no_request_is_buried_and_the_next_is_taken(world: World, 
     await send._agent(app, sender.floor)(None)
     await sender.until(lambda: world.mailed(1))
     assert app.spawned == ["_bury"]
-    assert app.crashed == []
-
-
-async def test_an_error_crashes_the_worker(world: World) -> None:
-    """Faust would restart the agent without the batch, and its partition would stand still unnoticed."""
-    sender = world.sender()
-
-    def broken(engine: str) -> None:
-        raise LookupError(engine)
-
-    sender.floor.desk = broken
-    app = StubApp(batch_of(request(0).encode()))
-    await send._agent(app, sender.floor)(None)
-    assert [type(error) for error in app.crashed] == [LookupError]
 
 
 async def test_the_floor_follows_the_partitions(world: World, tmp_path: Path) -> None:
     """Rest at the drain, last words before the release, then closed; connections are closed with the app, ours only."""
     floor = world.sender().floor
     app, other = (StreamApp(name, bootstrap="127.0.0.1:1", data_dir=tmp_path / name) for name in ("one", "other"))
-    send.register(app, floor)
+    send.register(app, floor, dict)
     assert app.on_drain == [floor.rest]
     assert app.before_release == [floor.last_words]
     assert app.on_released == [floor.close]

@@ -1,6 +1,9 @@
 """Express runs: determined by what was frozen at admission."""
 
+import pytest
+
 from outreach_stream.dispatch.express import plan_express
+from outreach_stream.dispatch.planning import LONGEST_ERROR
 from outreach_stream.dispatch.ports import CannotPlan
 from outreach_stream.domain.events import InlineRecipient, RunRequested, SendRequested
 from outreach_stream.domain.identity import lane_of
@@ -9,12 +12,12 @@ from outreach_stream.domain.identity import lane_of
 class Materials:
     """Everybody gets the mail but those with an address that has no @; `missing` are sentences."""
 
-    def __init__(self, missing=(), error: str | None = None) -> None:
-        self._missing, self._error, self.columns = list(missing), error, None
+    def __init__(self, missing=(), error: str | None = None, *, retriable: bool = False) -> None:
+        self._missing, self._error, self._retriable, self.columns = list(missing), error, retriable, None
 
     async def gather(self, run):
         if self._error:
-            raise CannotPlan(self._error)
+            raise CannotPlan(self._error, retriable=self._retriable)
         return self
 
     def missing(self, columns) -> list[str]:
@@ -76,3 +79,16 @@ async def test_a_broken_template_fails_the_run() -> None:
 
     assert report.error.startswith("template t")
     assert requests == {}
+
+
+async def test_what_may_succeed_soon_is_no_failure_of_the_run() -> None:
+    """A database that starts again: whoever plans tries again."""
+    with pytest.raises(CannotPlan, match="away"):
+        await plan_express(run_of(*PEOPLE), Materials(error="the database is away", retriable=True), lambda: 7.0)
+
+
+async def test_a_report_is_bounded() -> None:
+    """It may name hundreds of variables, each with all columns."""
+    report, _ = await plan_express(run_of(*PEOPLE), Materials(error="x" * 1_000_000), lambda: 7.0)
+
+    assert report.error == "x" * LONGEST_ERROR

@@ -178,6 +178,19 @@ async def test_a_log_that_cannot_be_written_is_tried_again_and_holds_up_no_other
     assert [it.name for it in in_the_way.parent.iterdir() if it.name.startswith(".")] == []
 
 
+async def test_a_status_that_comes_late_is_not_the_last_word(stage: Stage) -> None:
+    """A process that was frozen thaws and sends what was in its buffer: the last status is told again."""
+    key, run = new_key()
+    stage.start()
+    await publish(stage.bootstrap, [trigger(key)], keyed=False)
+    await stage.plan(run, 0)
+    await stage.until(lambda: stage.last(run).get("log"))
+    for late in (stage.statuses(run)[0], next(it for it in stage.statuses(run) if it["state"] == "COMPLETED")):
+        record = Record(run.encode(), json.dumps(late).encode())
+        await produce(stage.producer, topics.RUN_STATUS.name, partition_of(run, RUNS), [record])
+        await stage.until(lambda late=late: late in stage.statuses(run)[-2:-1] and stage.last(run).get("log"))
+
+
 async def test_kills_at_any_moment_change_nothing_of_the_end(stage: Stage) -> None:
     """Killed while triggers, results and the log are under way, a run ends with every recipient counted once."""
     people, step = 20_000, 2_500

@@ -140,3 +140,17 @@ async def test_one_write_for_each_touched_chunk(new_book, read):
     written = await asyncio.gather(*book.write(touched))
     assert Counter(chunk for _, chunk in touched.chunks) == {0: 1, 1: 1}
     assert len(written) == 2
+
+
+async def test_whether_a_run_is_logged_is_known_without_taking_it_into_memory(new_book, requested):
+    """It is asked of every status that is read, those of long ended runs among them."""
+    runs, run = {}, requested()
+    book = new_book(runs)
+    await note(book, [run, plan(run, 0)])
+    assert not book.logged(run.run_id)
+    await note(book, [RunLogged(run_id=run.run_id, log="output/a.json", at=NOW + 9)])
+
+    assert book.logged(run.run_id)
+    assert book._runs == {}
+    assert new_book(runs, writer=b"writer-2").logged(run.run_id)
+    assert not book.logged("nobody")

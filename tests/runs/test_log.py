@@ -9,7 +9,8 @@ import jsonschema
 import orjson
 import pytest
 
-from outreach_stream.domain.events import Counts, RunChunk, RunPlanReported
+from outreach_stream.domain.events import RunChunk, RunPlanReported
+from outreach_stream.domain.states import Counts
 from outreach_stream.runs.log import LogJob, ResultsMissingError, write_log
 from outreach_stream.runs.log_file import WholeFile
 from outreach_stream.runs.log_head import log_head, log_path
@@ -123,6 +124,20 @@ async def test_skipped_recipients_are_listed_with_their_reasons(job, result, req
         ("nobody@", "skipped", "invalid"),
         ("p0-0@example.org", "skipped", "duplicate"),
     ]
+
+
+async def test_results_that_retention_took_do_not_keep_the_log_away(job, result, requested):
+    """A log that came very late says what the marks and the chunks know, instead of being tried for ever."""
+    class Gone(Topics):
+        async def results(self, start, end):
+            raise LookupError
+            yield
+
+    chunk = RunChunk(run_id=requested().run_id, plan_id="p", chunk=0, columns=[], rows=[["p0-0@example.org", None]])
+    one = job([result(0).encode()], 1, chunks=[0])
+    await write_log(one, Gone([], [chunk.encode()]))
+
+    assert [(it["email"], it["status"]) for it in read_log(one)["recipients"]] == [("p0-0@example.org", "sent")]
 
 
 async def test_a_recipient_whose_result_is_gone_is_listed_all_the_same(job, result, requested):

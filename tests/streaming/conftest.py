@@ -52,7 +52,8 @@ class FedConsumer:
 
     def begin(self, offset: int) -> Ledger:
         ledger = Ledger(TP0, self.consumer.gate, offset, self.consumer._finished)
-        ledger._suspect, self.consumer.ledgers[TP0], self.consumer.positioned = False, ledger, True
+        ledger._suspect, self.consumer.ledgers[TP0] = False, ledger
+        self.consumer.positioned = self.consumer._announced = True
         return ledger
 
     async def _wait_next_records(self, _: float) -> Any:

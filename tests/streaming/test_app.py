@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import AsyncMock, Mock
 
 import pytest
+from faust.tables.recovery import RebalanceAgain
 
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.limits import Limits
@@ -48,6 +50,51 @@ async def test_assignment_hooks_may_wait(new_app: Callable[..., StreamApp]) -> N
     await app.call_assigned({TP0})
 
     assert [{TP0}, {TP0}] == seen
+
+
+async def test_a_hook_that_waits_lets_others_be_added(new_app: Callable[..., StreamApp]) -> None:
+    """What is added while hooks are called is for the next assignment."""
+    app, seen = new_app(), []
+
+    async def adding(_: object) -> None:
+        app.on_assigned.append(seen.append)
+
+    app.on_assigned.append(adding)
+    await app.call_assigned({TP0})
+    assert seen == []
+
+    await app.call_assigned({TP0})
+    assert seen == [{TP0}]
+
+
+async def test_an_agent_that_fails_stops_the_worker(new_app: Callable[..., StreamApp]) -> None:
+    """Faust would go on without the batch, and its partition would stand still unnoticed."""
+    app = new_app()
+
+    @app.agent(app.batch_topic("u"))
+    async def broken(stream: object) -> None:
+        raise ZeroDivisionError
+
+    broken.supervisor = Mock()
+    await broken._execute_actor(broken.fun(None), AsyncMock())
+
+    assert isinstance(app.crash_reason, ZeroDivisionError)
+
+
+async def test_a_recovery_waits_for_as_long_as_it_takes(new_app: Callable[..., StreamApp]) -> None:
+    """Faust's takes a time-out for a stop: the worker would own its partitions, and never fetch again."""
+    recovery, done = new_app().tables.recovery, []
+
+    async def slow() -> None:
+        await asyncio.sleep(0.05)
+        done.append(True)
+
+    await recovery._wait(slow(), timeout=0.01)
+    assert done == [True]
+
+    recovery.signal_recovery_start.set()
+    with pytest.raises(RebalanceAgain):
+        await recovery._wait(asyncio.sleep(60), timeout=0.01)
 
 
 def test_a_drain_must_fit_into_the_rebalance(tmp_path: Path) -> None:

@@ -52,6 +52,18 @@ async def test_a_full_partition_is_not_fetched(fed: FedConsumer) -> None:
     assert TP0 in fed.consumer._active_partitions
 
 
+async def test_a_partition_of_large_records_is_not_fetched(fed: FedConsumer) -> None:
+    """Few records may be much: memory is bounded by bytes, too."""
+    half = fed.app.limits.load_bytes // 2
+    batches = await fed.deliver([record(0, half)], [record(1, half)])
+    full = TP0 not in fed.consumer._active_partitions
+
+    batches[0].done()
+
+    assert full
+    assert TP0 in fed.consumer._active_partitions
+
+
 async def test_nothing_of_an_old_assignment_moves_the_new_one(fed: FedConsumer) -> None:
     """A batch that outlives its assignment cannot finish records of the next."""
     [batch] = await fed.deliver([record(0)])

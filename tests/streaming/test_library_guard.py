@@ -17,18 +17,22 @@ import mode.services
 import pytest
 from aiokafka.consumer import fetcher
 from aiokafka.producer import sender
+from faust.agents.agent import Agent
 from faust.app import base
 from faust.stores import rocksdb
 from faust.tables import manager, recovery
 from faust.tables.base import Collection
+from faust.topics import Topic
 from faust.transport import consumer
 
 PINNED: dict[Callable[..., Any], str] = {
     # Overridden, or called by what is overridden.
     base.App._new_producer_transport: "79fd0a37e5",
     base.App._new_transport: "b525d59e79",
+    base.App._on_agent_error: "55f0a79973",
     base.App._on_partitions_revoked: "f4d11cf6b7",
     base.App._stop_consumer: "5da5ae5b40",
+    base.App.on_first_start: "992ae79cfb",
     base.App.on_rebalance_start: "daf3850e57",
     base.App.on_stop: "e47e2f6fcd",
     consumer.Consumer._add_gap: "76804c9569",
@@ -58,9 +62,14 @@ PINNED: dict[Callable[..., Any], str] = {
     driver.Producer.flush: "f5258cc41c",
     driver.Producer.on_start: "436b8b9a70",
     driver.Producer.on_stop: "70a81ea57a",
+    recovery.Recovery._wait: "c7a03c8ae4",
     manager.TableManager.on_start: "7b74bcfc24",
     mode.services.Service.stop: "745a04ab69",
-    # Relied on: the order of a recovery, who opens a table's store, and that an idempotent batch never expires.
+    # Relied on: what becomes of an agent's error, how a topic is created, the order of a recovery, who opens a table's
+    # store, and that an idempotent batch never expires.
+    Agent._execute_actor: "06273d92b9",
+    Topic.declare: "b7eb371303",
+    recovery.Recovery._restart_recovery.fun: "e7dbfde44f",
     recovery.Recovery._resume_streams: "702472d1e7",
     recovery.Recovery._build_highwaters: "4cf8a400b4",
     recovery.Recovery.on_recovery_completed: "4673f751d8",
