@@ -3,10 +3,13 @@
 import asyncio
 import signal
 
-from .system import PEOPLE, PLACES, check_whole
+import pytest
+
+from .system import PEOPLE, PLACES, ROLES, check_whole
 
 
-async def test_a_frozen_sender_does_not_send_beside_its_successor(system):
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_frozen_worker_does_not_work_beside_its_successor(system, role):
     """Whatever the thawed one still has in hand, only what was on the wire at the freeze may be mailed twice."""
     running = await system(concurrency=PLACES, latency_ms=30)
     people = running.people(2 * PEOPLE)
@@ -14,10 +17,10 @@ async def test_a_frozen_sender_does_not_send_beside_its_successor(system):
     run = await running.trigger()
     await running.until_sent(PEOPLE // 5)
 
-    running.signal("sender", signal.SIGSTOP)
-    running.start("sender", name="sender-2")
-    await asyncio.sleep(10)  # the session timeout is 6 s: the second one owns the lanes now
-    running.signal("sender", signal.SIGCONT)
+    running.signal(role, signal.SIGSTOP)
+    running.start(role, name=f"{role}-2")
+    await asyncio.sleep(10)  # the session timeout is 6 s: the second one owns the partitions now
+    running.signal(role, signal.SIGCONT)
     status = await running.completed(run, 110)
 
-    check_whole(running, status, people, in_flight=PLACES)
+    check_whole(running, status, people, in_flight=PLACES if role == "sender" else 0)
