@@ -9,6 +9,7 @@ from faust.types import TP
 from pydantic import ValidationError
 
 from outreach_stream import topics
+from outreach_stream.agents.cloud_events import cloud_headers
 from outreach_stream.delivery.deliver import Item
 from outreach_stream.delivery.desk import Allowance
 from outreach_stream.delivery.floor import Floor
@@ -81,11 +82,16 @@ def publisher(app: StreamApp, partitions: int) -> Any:
     async def publish(results: Sequence[SendResult]) -> None:
         by_partition: defaultdict[int, list[Record]] = defaultdict(list)
         for result in results:
-            record = Record(result.run_id.encode(), result.encode())
-            by_partition[partition_of(result.run_id, partitions)].append(record)
+            by_partition[partition_of(result.run_id, partitions)].append(_result_record(result))
         await asyncio.gather(*(produce(app.aiokafka_producer, topics.SEND_RESULT.name, partition, records)
                                for partition, records in by_partition.items()))
     return publish
+
+
+def _result_record(result: SendResult) -> Record:
+    headers = cloud_headers("outreach.send.result", f"/runs/{result.run_id}", f"{result.send_id}/{result.status}",
+                            result.finished_at)
+    return Record(result.run_id.encode(), result.encode(), headers)
 
 
 async def _keep_limits(app: StreamApp, floor: Floor, limits: Callable[[], Mapping[str, Allowance]]) -> None:
