@@ -24,7 +24,7 @@ demo: $(READY) ## see it work: Kafka, 1,000 people, an inbox, all roles; ARGS="â
 	.venv/bin/outreach demo $(ARGS)
 
 test: $(READY) ## run all tests, against a real Kafka; ARGS="-k â€¦" for some
-	.venv/bin/pytest $(ARGS)
+	.venv/bin/pytest --durations=15 $(ARGS)
 
 test-unit: $(READY) ## run the tests that need no Kafka
 	.venv/bin/pytest $(addprefix --ignore=,$(NEEDS_KAFKA)) $(ARGS)

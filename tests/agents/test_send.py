@@ -6,7 +6,7 @@ from outreach_stream.domain.states import RecipientStatus
 
 
 def test_a_result_carries_the_headers_of_a_cloud_event():
-    """Other services find type, source, id and time where CloudEvents' Kafka binding puts them, and JSON in the value."""
+    """Type, source, id and time are where CloudEvents' Kafka binding puts them, and JSON as its value."""
     result = SendResult(run_id="r", send_id="r:0:7", chunk=0, index=7, email="a@example.com",
                         status=RecipientStatus.SENT, engine="relay", finished_at="2026-11-24T09:00:00.000Z")
     record = _result_record(result)
