@@ -3,6 +3,7 @@
 import os
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,7 +26,7 @@ class Settings(BaseSettings):
     state_dir: Path = Field(Path("state"), description="Local tables of the workers and the embedded broker's data")
     cache_dir: Path = Field(default_factory=_cache_home, description="Kafka's jars, once downloaded")
     gateway_host: str = Field("127.0.0.1", description="Address the gateway listens on")
-    gateway_port: int = Field(8000, description="Port the gateway listens on")
+    gateway_port: int = Field(8000, ge=0, le=65_535, description="Port the gateway listens on")
     session_timeout: float = Field(20.0, gt=1, description="Seconds until a dead worker's partitions are given away")
     drain_timeout: float = Field(25.0, gt=0, description="Seconds that hand-overs may take when a worker stops")
     planners: int = Field(4, ge=1, description="Queries that one dispatcher runs at the same time")
@@ -35,8 +36,10 @@ class Settings(BaseSettings):
     partitions_engines: int = Field(4, ge=1, description="Partitions of `run.planned`; fixed at creation")
     partitions_lanes: int = Field(8, ge=1, description="Partitions of `send.requested`; fixed at creation")
     replication: int = Field(1, ge=1, description="Replicas of each topic; 3 for a cluster")
-    log_level: str = Field("info", description="Process logs: debug, info, warning or error")
-    log_format: str = Field("auto", pattern="auto|json|console", description="JSON lines, or readable on a terminal")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Process logs: debug, info, warning or error")
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="JSON lines, or readable on a terminal")
 
     def layout(self) -> topics.Layout:
         """How many partitions each group of topics has here."""

@@ -1,8 +1,9 @@
 """What a catalog may say about an engine: pure configuration; the engines themselves live in `engines/`."""
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from outreach_stream.catalog.values import (
     Duration,
@@ -65,8 +66,14 @@ class SmtpTimeouts(Strict):
     """The reply to the final dot. RFC 5321 section 4.5.3.2.6 asks for 10 minutes: less makes duplicates."""
 
 
-Port = Annotated[int, Field(ge=_PORTS.start, lt=_PORTS.stop)]
-PortReference = Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]
+def _check_port(value: object) -> object:
+    number = isinstance(value, int) and not isinstance(value, bool) and value in _PORTS
+    if not number and not (isinstance(value, str) and re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*", value)):
+        raise ValueError('must be a number from 1 to 65535, or "env:NAME"')
+    return value
+
+
+Port = Annotated[int | str, BeforeValidator(_check_port)]
 
 
 class SmtpEngine(EngineLimits):
@@ -75,7 +82,7 @@ class SmtpEngine(EngineLimits):
     kind: Literal["smtp"]
     host: Line = Field(min_length=1)
     """Host name or address, or `env:NAME`; see `address()`."""
-    port: Port | PortReference = 587
+    port: Port = 587
     """Port, or `env:NAME`; see `address()`."""
     security: Literal["none", "starttls", "tls"] = "starttls"
     username: str | None = None

@@ -32,11 +32,14 @@ class FolderCatalog:
 
     def load(self) -> Catalog:
         """Read every file; raises `CatalogErrors` with the problems of all of them. Blocks on the disk."""
-        reading = _Reading(self.path.resolve())
-        catalog = reading.catalog()
+        reading = self.read()
         if reading.problems:
             raise CatalogErrors(reading.problems)
-        return catalog
+        return reading.catalog
+
+    def read(self) -> "Reading":
+        """Every file as far as it can be read, with all problems: for those who look on. Blocks on the disk."""
+        return Reading(self.path.resolve())
 
     def current(self) -> Catalog:
         """The last good catalog; a changed file makes it read again. Costs one `stat` per file.
@@ -60,17 +63,17 @@ class FolderCatalog:
         return tuple(sorted(_stat(file) for folder in _FOLDERS for file in (self.path / folder).glob("**/*")))
 
 
-class _Reading:
-    """One reading of a folder, collecting problems as it goes."""
+class Reading:
+    """One reading of a folder: what could be read, the problems of the rest, and in which file each object is."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.problems: list[CatalogProblem] = []
         self.file_of: dict[tuple[str, str], str] = {}
         self.broken: set[tuple[str, str]] = set()
+        self.catalog = self._catalog()
 
-    def catalog(self) -> Catalog:
-        """What could be read; `problems` says whether that is all."""
+    def _catalog(self) -> Catalog:
         if not self.root.is_dir():
             self.problems.append(CatalogProblem(str(self.root), "", "there is no such folder"))
         catalog = Catalog(

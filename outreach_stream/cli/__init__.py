@@ -1,6 +1,9 @@
 """The command line: `outreach COMMAND`. One file per command; this one is their table of contents."""
 
 import sys
+from typing import Annotated
+
+import typer
 
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.lazy import Lazy, lazy_app
@@ -23,6 +26,22 @@ COMMANDS = {
 app = lazy_app(COMMANDS, help="E-mail outreach as a stream: no recipient lost, no silent duplicate, never above the "
                               "limit.\n\nSettings are read from the environment (OUTREACH_…, see README). Exit codes: "
                               "0 done, 1 failed, 2 wrong usage or setting, 3 no broker.")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version  # noqa: PLC0415 - `outreach --help` does not need it
+
+        print(f"outreach-stream {version('outreach-stream')}")
+        raise typer.Exit
+
+
+@app.callback()
+def outreach(
+    *, version: Annotated[bool, typer.Option(
+        "--version", help="Print the version.", callback=_version, is_eager=True)] = False,
+) -> None:
+    """What is said before the command."""
 
 
 def main() -> None:

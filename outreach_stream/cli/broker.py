@@ -17,7 +17,7 @@ from outreach_stream.telemetry import logs
 
 def broker(
     data_dir: Annotated[Path | None, typer.Option(
-        help="Where its records are kept. [default: kafka in OUTREACH_STATE_DIR]")] = None,
+        help="Where its records are kept.", show_default="kafka in OUTREACH_STATE_DIR")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 9092,
 ) -> None:
     """Run a real Kafka of one node in the foreground, until Ctrl-C. Its records are there at the next start."""

@@ -1,6 +1,8 @@
 """`outreach catalog`: look at a catalog before it is used."""
 
 import json
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -8,14 +10,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from outreach_stream.catalog.folder import FolderCatalog
-from outreach_stream.catalog.snapshot import Catalog, CatalogErrors, CatalogProblem
+from outreach_stream.catalog.folder import FolderCatalog, Reading
+from outreach_stream.catalog.snapshot import Catalog, CatalogProblem
 from outreach_stream.catalog.spec import WorkflowSpec, freeze
 from outreach_stream.rendering.failures import TemplateErrors
 from outreach_stream.rendering.templates import PROVIDED, CompiledTemplate, compile_spec
 from outreach_stream.settings import load_settings
 
-app = typer.Typer(name="catalog", help="Workflows, templates and engines.", no_args_is_help=True)
+app = typer.Typer(name="catalog", help="Workflows, templates and engines.", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()
@@ -30,33 +32,41 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs")] = False,
 ) -> None:
     """Read every file, compile every template, and say what is wrong: all of it at once. Exit code 1 if anything is."""
-    try:
-        catalog = FolderCatalog(path or load_settings().catalog).load()
-        compiled = compile_all(catalog)
-    except CatalogErrors as errors:
-        _report(errors.problems, as_json=as_json)
-        raise typer.Exit(1) from None
+    reading = FolderCatalog(path or load_settings().catalog).read()
+    compiled, uncompiled = compile_all(reading)
+    if problems := sorted([*reading.problems, *uncompiled]):
+        _report(problems, as_json=as_json)
+        raise typer.Exit(1)
     if as_json:
         print(json.dumps({"problems": [], "workflows": [_summary(spec, made) for spec, made in compiled]}, indent=2))
     else:
-        _show(catalog, compiled)
+        _show(reading.catalog, compiled)
 
 
-def compile_all(catalog: Catalog) -> list[tuple[WorkflowSpec, CompiledTemplate]]:
-    """Every workflow with its compiled template; raises `CatalogErrors` with the problems of all templates."""
+def compile_all(reading: Reading) -> tuple[list[tuple[WorkflowSpec, CompiledTemplate]], set[CatalogProblem]]:
+    """Every workflow with its compiled template, and the problems of all templates, used by a workflow or not."""
+    catalog = reading.catalog
     compiled: list[tuple[WorkflowSpec, CompiledTemplate]] = []
     problems: set[CatalogProblem] = set()
-    for workflow_id in sorted(catalog.workflows):
-        spec = freeze(catalog, workflow_id)
-        try:
-            compiled.append((spec, compile_spec(spec)))
-        except TemplateErrors as errors:
-            for part, message in errors.problems:
-                owner = f"workflow {workflow_id}" if part == "list_unsubscribe" else f"template {errors.template}"
-                problems.add(CatalogProblem(owner, part, message))
-    if problems:
-        raise CatalogErrors(sorted(problems))
-    return compiled
+    for template in catalog.templates.values():
+        with _noted(problems, reading.file_of["template", template.id]):
+            CompiledTemplate(template.id, {part: getattr(template, part) for part in ("subject", "text", "html")})
+    for workflow in sorted(catalog.workflows.values(), key=lambda each: each.id):
+        if workflow.template in catalog.templates:
+            spec = freeze(catalog, workflow.id)
+            with _noted(problems, reading.file_of["workflow", workflow.id], only=("list_unsubscribe",)):
+                compiled.append((spec, compile_spec(spec)))
+    return compiled, problems
+
+
+@contextmanager
+def _noted(problems: set[CatalogProblem], file: str, only: Collection[str] = ()) -> Iterator[None]:
+    """What keeps a template from being compiled becomes problems of `file`; with `only`, those of these parts."""
+    try:
+        yield
+    except TemplateErrors as errors:
+        problems |= {CatalogProblem(file, part, message)
+                     for part, message in errors.problems if not only or part in only}
 
 
 def _summary(spec: WorkflowSpec, compiled: CompiledTemplate) -> dict[str, object]:

@@ -14,9 +14,10 @@ from outreach_stream.settings import Settings
 
 
 def gateway(
-    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: OUTREACH_GATEWAY_HOST]")] = None,
+    host: Annotated[str | None, typer.Option(
+        help="Address to listen on.", show_default="OUTREACH_GATEWAY_HOST")] = None,
     port: Annotated[int | None, typer.Option(
-        min=0, max=65535, help="Port to listen on; 0 takes a free one. [default: OUTREACH_GATEWAY_PORT]")] = None,
+        min=0, max=65535, help="Port to listen on; 0 takes a free one.", show_default="OUTREACH_GATEWAY_PORT")] = None,
 ) -> None:
     """Serve the HTTP API: trigger runs and look at them.
 

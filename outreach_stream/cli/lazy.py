@@ -1,5 +1,6 @@
 """Commands that are imported when they are called: `outreach --help` must not load Kafka, SQL and a web server."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -30,8 +31,13 @@ class Lazy:
 
 def _single(function: Callable[..., None]) -> Any:
     app = typer.Typer(add_completion=False)
-    app.command()(function)
+    app.command(help=_flowing(inspect.getdoc(function) or ""))(function)
     return get_command(app)
+
+
+def _flowing(text: str) -> str:
+    """Each paragraph in one line: the terminal breaks lines where it ends, not where the source did."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 class LazyGroup(TyperGroup):

@@ -18,6 +18,9 @@ FIRST_WAIT = 0.5
 
 LONGEST_WAIT = 30.0
 
+REFUSED = 2
+"""Exit code of a program that cannot begin as it was called or set up: the next start would end the same way."""
+
 HEALTHY = 60.0
 """Seconds of life after which earlier deaths are forgotten."""
 
@@ -54,6 +57,8 @@ class Supervisor:
         self._programs, self._grace, self._on_death = tuple(programs), grace, on_death or _tell
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
+        self.refused: Program | None = None
+        """The program that could not begin; None: all could."""
 
     @property
     def pids(self) -> dict[str, int]:
@@ -61,7 +66,10 @@ class Supervisor:
         return {name: process.pid for name, process in self._running.items() if process.returncode is None}
 
     async def run(self) -> None:
-        """Keep all programs running until `stop` is called; returns when the last process is gone."""
+        """Keep all programs running until `stop` is called; returns when the last process is gone.
+
+        A program that ends with REFUSED right at its first start, having said why, ends them all: see `refused`.
+        """
         try:
             async with asyncio.TaskGroup() as group:
                 for program in self._programs:
@@ -84,7 +92,12 @@ class Supervisor:
             code = await self._once(program)
             if self._stopping.is_set():
                 return
-            deaths = 1 if monotonic() - started > HEALTHY else deaths + 1
+            healthy = monotonic() - started > HEALTHY
+            if code == REFUSED and not deaths and not healthy:
+                self.refused = program
+                self.stop()
+                return
+            deaths = 1 if healthy else deaths + 1
             wait = min(FIRST_WAIT * 2 ** (deaths - 1), LONGEST_WAIT)
             self._on_death(program, code, wait)
             await self._stopping_within(wait)

@@ -10,13 +10,16 @@ from rich.console import Console
 from rich.table import Table
 
 from outreach_stream.broker.admin import check_topics, create_topics, describe_topics
+from outreach_stream.broker.errors import NoBrokerError
 from outreach_stream.cli.exits import CommandError, Exit
+from outreach_stream.cli.kafka import find_kafka, kafka_folder
 from outreach_stream.settings import load_settings
 from outreach_stream.topics import FLOW, Topic
 
-app = typer.Typer(help="Create, check and list the topics.", no_args_is_help=True)
+app = typer.Typer(help="Create, check and list the topics.", no_args_is_help=True, add_completion=False)
 
-Bootstrap = Annotated[str | None, typer.Option(help="Kafka to talk to, host:port. [default: OUTREACH_KAFKA_BOOTSTRAP]")]
+Bootstrap = Annotated[str | None, typer.Option(
+    help="Kafka to talk to, host:port.", show_default="OUTREACH_KAFKA_BOOTSTRAP, or the embedded one that runs")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 ADVICE = """A missing topic: `outreach topics create`.
@@ -27,16 +30,16 @@ Anything else: alter the topic's configuration with Kafka's own tools; it is nev
 @app.command()
 def create(bootstrap: Bootstrap = None) -> None:
     """Create the topics that are missing. Those that exist are left as they are."""
-    settings = load_settings()
-    created = asyncio.run(create_topics(_address(bootstrap), settings.layout(), settings.replication))
+    settings, address = load_settings(), _address(bootstrap)
+    created = asyncio.run(create_topics(address, settings.layout(), settings.replication))
     print("\n  ".join([f"{len(created)} topics created, {len(FLOW) - len(created)} were there.", *created]))
-    _report(bootstrap)
+    _report(address)
 
 
 @app.command()
 def check(bootstrap: Bootstrap = None) -> None:
     """Compare the topics with the layout; exit code 1 and a line for each difference if they differ."""
-    _report(bootstrap)
+    _report(_address(bootstrap))
     print(f"All {len(FLOW)} topics are as the layout says.")
 
 
@@ -64,15 +67,20 @@ def _row(topic: Topic, partitions: int | None) -> dict[str, str | int | bool | N
     }
 
 
-def _report(bootstrap: str | None) -> None:
+def _report(bootstrap: str) -> None:
     """Raises `CommandError` that says what is wrong with the topics, if anything is."""
-    problems = asyncio.run(check_topics(_address(bootstrap), load_settings().layout()))
+    problems = asyncio.run(check_topics(bootstrap, load_settings().layout()))
     if problems:
         raise CommandError("\n".join([*map(str, problems), ADVICE]))
 
 
 def _address(bootstrap: str | None) -> str:
-    address = bootstrap or load_settings().kafka_bootstrap
-    if not address:
-        raise CommandError("Which Kafka? Say --bootstrap host:port, or set OUTREACH_KAFKA_BOOTSTRAP.", Exit.USAGE)
-    return address
+    """The Kafka that is named, else the embedded one that runs on the state folder. Raises `CommandError`."""
+    settings = load_settings()
+    if named := bootstrap or settings.kafka_bootstrap:
+        return named
+    try:
+        return asyncio.run(find_kafka(settings))
+    except NoBrokerError as error:
+        raise CommandError("Which Kafka? Say --bootstrap host:port, or set OUTREACH_KAFKA_BOOTSTRAP: no embedded one "
+                           f"runs on {kafka_folder(settings)}.", Exit.USAGE) from error

@@ -29,9 +29,9 @@ def trigger(
         metavar="NAME=VALUE", help="Parameter of template and query; JSON, or else text. May be repeated.")] = None,
     recipient: Annotated[list[str] | None, typer.Option(
         metavar="EMAIL[=NAME]", help="Who gets it, instead of whom the query finds. May be repeated.")] = None,
-    priority: Annotated[str | None, typer.Option(help="express or bulk. [default: the workflow's]")] = None,
+    priority: Annotated[str | None, typer.Option(help="express or bulk.", show_default="the workflow's")] = None,
     deadline: Annotated[str | None, typer.Option(
-        help="Time past which nothing is sent. [default: the workflow's]")] = None,
+        help="Time past which nothing is sent.", show_default="the workflow's")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end, as `outreach watch` does.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, with run_id.")] = False,
 ) -> None:

@@ -38,7 +38,7 @@ def worker(
     roles: Annotated[list[Role], typer.Argument(
         help="What to do: aggregator, dispatcher, sender; several, or all, get a process each.")],
     data_dir: Annotated[Path | None, typer.Option(
-        help="Folder of the local tables, one below it for each role. [default: OUTREACH_STATE_DIR]")] = None,
+        help="Folder of the local tables, one below it for each role.", show_default="OUTREACH_STATE_DIR")] = None,
     instance: Annotated[str | None, typer.Option(
         help="Name of this worker, if there are several of a role on this machine: a state folder and a static "
              "membership of its own, so that a quick restart moves no partitions.")] = None,
@@ -93,7 +93,7 @@ async def _supervise(roles: Sequence[str], settings: Settings, folder: Path) -> 
         supervisor = Supervisor(programs, grace=settings.drain_timeout + GRACE)
         on_stop(supervisor.stop)
         await supervisor.run()
-    return Exit.OK
+    return Exit.USAGE if supervisor.refused else Exit.OK
 
 
 def role_programs(roles: Sequence[str], env: Mapping[str, str], folder: Path,

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import orjson
+import structlog
 
 from outreach_stream.dispatch.chunking import Chunker
 from outreach_stream.dispatch.ports import CannotPlan, ChunkWriter, LeftOut, Material, Materials, People, Person
 from outreach_stream.domain.clock import Clock
 from outreach_stream.domain.events import RunPlanned, RunRequested, SendRequested
 from outreach_stream.domain.ports import Unrenderable
+
+_log = structlog.get_logger()
 
 TRIED_OUT = 100
 """Recipients whose mail is rendered before the run is said to be planned."""
@@ -57,6 +60,7 @@ class Planner:
             except CannotPlan as error:
                 if not error.retriable:
                     return self.refused(run, str(error))
+                _log.warning("planning_put_off", run_id=run.run_id, retry_in=pause, reason=str(error))
             await self.sleep(pause)
         try:
             return await self._attempt(run)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictInt
 
 from outreach_stream.domain.clock import Moment
 from outreach_stream.domain.events import InlineRecipient, Priority, RunStatus, WorkflowTriggered
@@ -16,7 +16,8 @@ class TriggerRequest(BaseModel):
     workflow_id: StrictInt | Annotated[str, Field(min_length=1)] = Field(examples=[1])
     slot: Moment | None = Field(None, description="The occasion of a schedule: the same slot is the same run")
     idempotency_key: str | None = Field(
-        None, min_length=1, description="The same key is the same run; or the header `Idempotency-Key`")
+        None, min_length=1, validation_alias=AliasChoices("idempotency_key", "key"),
+        description="The same key is the same run; `key` for short, or the header `Idempotency-Key`")
     parameters: dict[str, Any] = Field({}, description="Template variables and bind parameters of the query")
     recipients: list[InlineRecipient] | None = Field(
         None, min_length=1, description="Who gets it; without: whom the workflow's query finds")

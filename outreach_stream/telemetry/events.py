@@ -34,6 +34,7 @@ EVENTS = {
     "log_not_written": "The JSON log could not be written; tried again in `retry_in` seconds.",
     # Planning and expanding.
     "run_planned": "A run's recipients are frozen.",
+    "planning_put_off": "A run's database or spec cannot be read; planned again in `retry_in` seconds.",
     "planning_failed": "An unexpected error in planning; the run fails with its kind.",
     "plan_not_written": "Kafka did not take a plan; tried again.",
     "express_not_written": "Kafka did not take the requests of express runs; tried again.",

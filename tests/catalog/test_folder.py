@@ -93,6 +93,8 @@ recipients: {database: "postgresql://me:hunter2@db/people", query: SELECT 1, que
     ("engines/inbox.yaml", "{kind: smtp, host: h.example, security: none, username: u, password: 'env:P'}", "",
      "in clear"),
     ("engines/inbox.yaml", "{kind: smtp, host: h, rate: 0}", "rate", "greater than 0"),
+    ("engines/inbox.yaml", "{kind: smtp, host: h, port: 70000}", "port", 'from 1 to 65535, or "env:NAME"'),
+    ("engines/inbox.yaml", "{kind: smtp, host: h, port: smtp}", "port", 'from 1 to 65535, or "env:NAME"'),
     ("templates/spring-offer.yaml", "{subject: Hi, html: ../../../etc/passwd.txt}", "html", "outside the catalog"),
 ])
 def test_what_is_refused(folder, name, text, field, says):
@@ -162,3 +164,15 @@ def test_check_says_what_is_right_and_wrong(folder):
     bad = CliRunner().invoke(app, ["check", str(folder), "--json"])
     assert bad.exit_code == 1
     assert json.loads(bad.stdout)["problems"][0]["field"] == "text"
+
+
+def test_check_names_the_file_of_every_template_at_once(folder):
+    """A template that cannot be compiled is found though no workflow uses it, and beside mistakes of other kinds."""
+    write(folder, "templates/unused.yaml", "{subject: '{{ name', text: Hi}")
+    write(folder, "templates/spring-offer.txt", "{% if %}")
+    write(folder, "engines/inbox.yaml", "{kind: smtp, host: h, rate: 0}")
+
+    bad = CliRunner().invoke(app, ["check", str(folder), "--json"])
+
+    assert {(each["file"], each["field"]) for each in json.loads(bad.stdout)["problems"]} == {
+        ("engines/inbox.yaml", "rate"), ("templates/spring-offer.yaml", "text"), ("templates/unused.yaml", "subject")}

@@ -22,6 +22,32 @@ def test_help_names_every_command(outreach: Outreach) -> None:
         assert re.search(rf"^\W*{name} ", answer.stdout, re.MULTILINE), name
 
 
+def test_version(outreach: Outreach) -> None:
+    """`outreach --version` names the program and the version that is installed."""
+    from importlib.metadata import version
+
+    answer = outreach("--version")
+
+    assert answer.returncode == 0
+    assert answer.stdout == f"outreach-stream {version('outreach-stream')}\n"
+
+
+@pytest.mark.parametrize(("command", "says"), [
+    ("worker", "[default: (OUTREACH_STATE_DIR)]"), ("gateway", "[default: (OUTREACH_GATEWAY_PORT)]"),
+    ("broker", "[default: (kafka in OUTREACH_STATE_DIR)]"), ("trigger", "[default: (the workflow's)]"),
+])
+def test_help_names_the_settings_that_options_stand_for(outreach: Outreach, command: str, says: str) -> None:
+    """Which setting is used without the option is to be read in the help, whatever markup the help is in."""
+    assert says in outreach(command, "--help", COLUMNS="200").stdout
+
+
+def test_help_fills_its_lines(outreach: Outreach) -> None:
+    """A paragraph ends a line where the terminal does, not where the source file did."""
+    shown = outreach("demo", "--help", COLUMNS="200").stdout
+
+    assert "over real SMTP (it refuses about one address in a hundred for good" in shown
+
+
 def test_help_loads_no_kafka_sql_or_web_server() -> None:
     """Help is there in a moment because the heavy libraries stay out."""
     import subprocess

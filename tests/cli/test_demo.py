@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import time
 from collections import Counter
 from pathlib import Path
@@ -10,7 +11,8 @@ from subprocess import PIPE, STDOUT, Popen
 import pytest
 
 from outreach_stream.cli.demo.people import addresses
-from tests.cli.conftest import family, running, wait_until_gone
+from outreach_stream.cli.demo.stage import held_port
+from tests.cli.conftest import Outreach, family, running, wait_until_gone
 
 
 @pytest.mark.timeout(400)
@@ -61,6 +63,27 @@ def test_a_killed_demo_takes_its_processes_with_it(tmp_path: Path) -> None:
         demo.kill()
 
         wait_until_gone(processes)
+
+
+def test_a_port_is_held_for_its_server_and_kept_from_another_demo() -> None:
+    """Two demos at the same time never get the same gateway: one would trigger its run on the other's Kafka."""
+    with held_port(0) as first:
+        port = first.getsockname()[1]
+        with held_port(port) as second:
+            assert second.getsockname()[1] != port
+        with socket.create_server(("127.0.0.1", port)) as server, held_port(port) as third:
+            assert server.getsockname()[1] == port
+            assert third.getsockname()[1] != port
+
+
+def test_an_output_folder_that_cannot_be_written_is_2_and_said_at_once(outreach: Outreach, tmp_path: Path) -> None:
+    """Nothing is begun that could not end with a log."""
+    (tmp_path / "taken").touch()
+
+    answer = outreach("demo", OUTREACH_OUTPUT_DIR=str(tmp_path / "taken" / "output"))
+
+    assert answer.returncode == 2
+    assert "OUTREACH_OUTPUT_DIR" in answer.stderr
 
 
 def lines_until(process: Popen[str], begin: str) -> list[str]:

@@ -86,6 +86,18 @@ async def test_a_program_that_dies_at_once_is_started_ever_more_slowly(tmp_path:
     assert set(deaths) == {3}
 
 
+async def test_a_program_that_refuses_at_its_first_start_ends_all() -> None:
+    """Exit code 2 says that it is called or set up wrongly: starting it again and again would hide that."""
+    supervisor = Supervisor([Program("good", SLEEPER), Program("wrong", (sys.executable, "-c", "raise SystemExit(2)"))],
+                            grace=5)
+
+    await asyncio.wait_for(supervisor.run(), 20)
+
+    assert supervisor.refused is not None
+    assert supervisor.refused.name == "wrong"
+    assert supervisor.pids == {}
+
+
 def test_nothing_outlives_a_supervisor_killed_with_9() -> None:
     """kill -9 of the supervisor's process takes its programs with it: the kernel does what it no longer can."""
     script = (

@@ -70,13 +70,14 @@ async def test_the_same_slot_is_the_same_run(client: httpx.AsyncClient) -> None:
 
 
 async def test_the_idempotency_key_is_taken_from_header_or_body(client: httpx.AsyncClient) -> None:
-    """Header and body say the same thing; without a key each trigger is a run of its own."""
+    """Header, body and its short form say the same; without a key each trigger is a run of its own."""
     key, body = uuid4().hex, {"workflow_id": 1}
     by_header = await client.post("/api/v1/trigger", json=body, headers={"Idempotency-Key": key})
     by_body = await client.post("/api/v1/trigger", json=body | {"idempotency_key": key})
+    in_short = await client.post("/api/v1/trigger", json=body | {"key": key})
     without = await client.post("/api/v1/trigger", json=body)
 
-    assert by_header.json()["run_id"] == by_body.json()["run_id"]
+    assert by_header.json()["run_id"] == by_body.json()["run_id"] == in_short.json()["run_id"]
     assert without.json()["run_id"] != by_body.json()["run_id"]
 
 
@@ -136,9 +137,9 @@ async def test_a_status_that_is_published_is_served(client: httpx.AsyncClient, k
 
 async def test_health_counts_the_members_of_each_role(client: httpx.AsyncClient, kafka_topics: str) -> None:
     """200 and ok when the broker is reachable; a member of a role's group is counted."""
-    async with AIOKafkaConsumer(RUN_STATUS.name, bootstrap_servers=kafka_topics, group_id="outreach-sender"):
+    async with AIOKafkaConsumer(RUN_STATUS.name, bootstrap_servers=kafka_topics, group_id="outreach-dispatcher"):
         async with asyncio.timeout(20):
-            while (health := (await client.get("/health")).json())["roles"]["sender"] != 1:
+            while (health := (await client.get("/health")).json())["roles"]["dispatcher"] != 1:
                 await asyncio.sleep(0.1)
 
     assert health["status"] == "ok"

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from time import monotonic
 
 import httpx
@@ -13,7 +13,7 @@ from rich.console import Console
 from outreach_stream.cli.demo.stage import Stage
 from outreach_stream.cli.demo.verdict import Verdict, judge
 from outreach_stream.cli.display import RunDisplay
-from outreach_stream.cli.exits import CommandError
+from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.kafka import kafka_for
 from outreach_stream.cli.supervisor import Program, Supervisor
 from outreach_stream.cli.watch import over
@@ -57,19 +57,21 @@ class Demo:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Everything runs while the block lasts; afterwards nothing of it does, and its folder is gone."""
+        _writable(self._settings.output_dir)
         with TemporaryDirectory(prefix="outreach-demo-", ignore_cleanup_errors=True) as folder:
             settings = self._settings.model_copy(update={"state_dir": Path(folder)})
             self.console.print(f"Preparing {self._people:,} people, a catalog and Kafka …")
             self._stage = await asyncio.to_thread(Stage, Path(folder), settings, self._people)
-            async with kafka_for(settings, create=True) as bootstrap:
-                await self._alone(bootstrap)
-                self._supervisor = Supervisor(self._stage.programs(bootstrap), grace=GRACE, on_death=self._on_death)
-                keeping = asyncio.create_task(self._supervisor.run())
-                try:
-                    yield
-                finally:
-                    self._supervisor.stop()
-                    await asyncio.wait({keeping})
+            with closing(self._stage):
+                async with kafka_for(settings, create=True) as bootstrap:
+                    await self._alone(bootstrap)
+                    self._supervisor = Supervisor(self._stage.programs(bootstrap), grace=GRACE, on_death=self._on_death)
+                    keeping = asyncio.create_task(self._supervisor.run())
+                    try:
+                        yield
+                    finally:
+                        self._supervisor.stop()
+                        await asyncio.wait({keeping})
 
     def kill(self) -> None:
         """End what is still ending, at once."""
@@ -132,6 +134,8 @@ class Demo:
 
     def _check(self, *, since: float, limit: float, late: str) -> None:
         """Give up on a program that keeps dying, and on waiting for ever."""
+        if self._supervisor and (refused := self._supervisor.refused):
+            raise CommandError(f"The demo is given up: {refused.name} cannot begin. {self._set.tail(refused.name)}")
         if name := self._set.hopeless:
             raise CommandError(f"The demo is given up: {name} keeps dying, see above.")
         if monotonic() - since > limit:
@@ -141,3 +145,14 @@ class Demo:
     def _on_death(self, program: Program, code: int, seconds: float) -> None:
         self.console.print(f"{program.name} died (exit code {code}), started again in {seconds:.1f} s. "
                            f"{self._set.died(program)}", markup=False)
+
+
+def _writable(folder: Path) -> None:
+    """Raises `CommandError` if no log can be written there: the run would end, and its log be waited for in vain."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise CommandError(f"OUTREACH_OUTPUT_DIR: no log can be written to {folder.absolute()}: {error.strerror}.\n"
+                           "Name another folder.", Exit.USAGE) from error

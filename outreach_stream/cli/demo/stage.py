@@ -30,19 +30,24 @@ def example_catalog() -> Path:
 
 
 class Stage:
-    """The parts of a demo in `folder`; ports are chosen, nothing is started here."""
+    """The parts of a demo in `folder`; ports are held until `close`, nothing is started here."""
 
     def __init__(self, folder: Path, settings: Settings, people: int) -> None:
         self.catalog, self.logs = folder / "catalog", folder / "logs"
         self.inbox_record = folder / "inbox.jsonl"
-        self.smtp_port = _free_port(0)
-        self.gateway_port = _free_port(settings.gateway_port)
+        self._holds = held_port(0), held_port(settings.gateway_port)
+        self.smtp_port, self.gateway_port = (int(hold.getsockname()[1]) for hold in self._holds)
         self._settings, self._folder = settings, folder
         self._deaths: Counter[str] = Counter()
         self.logs.mkdir()
         self.inbox_record.touch()
         shutil.copytree(example_catalog(), self.catalog)
         fill(self.catalog / "people.db", (self.catalog / "people.sql").read_text(encoding="utf-8"), people)
+
+    def close(self) -> None:
+        """Give the ports back."""
+        for hold in self._holds:
+            hold.close()
 
     def programs(self, bootstrap: str) -> list[Program]:
         """Inbox, roles and gateway, each with a log of its own."""
@@ -75,12 +80,18 @@ class Stage:
         return "\n".join([f"The end of the log of {name}:", *(f"  {line[:500]}" for line in lines[-TAIL:])])
 
 
-def _free_port(wanted: int) -> int:
-    """`wanted` if it is free on loopback, else any free one; it is bound a moment later."""
+def held_port(wanted: int) -> socket.socket:
+    """A socket that keeps `wanted` on loopback, or any port if somebody has that, until its server binds it.
+
+    It doesn't listen. A server says SO_REUSEADDR and gets the port beside it; another demo asks without, and does not.
+    """
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", wanted))
         except OSError:
             probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        port = probe.getsockname()[1]
+    hold = socket.socket()
+    hold.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    hold.bind(("127.0.0.1", port))
+    return hold
