@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from outreach_stream.streaming.produce import Headers
 
+LONGEST_ID = 255
+
 
 def cloud_headers(event_type: str, source: str, event_id: str, time: str) -> Headers:
     """The required attributes (sections 3.2.3 and 3.2.1), and the time, RFC 3339."""
@@ -13,9 +15,9 @@ def cloud_headers(event_type: str, source: str, event_id: str, time: str) -> Hea
 
 
 def cloud_id(headers: Iterable[tuple[str, bytes]]) -> str | None:
-    """The event's id, if its producer gave one that is text."""
+    """The event's id, if its producer gave one that is text and no longer than an id may be."""
     given = next((value for name, value in headers if name == "ce_id"), None)
     try:
-        return given.decode() or None if given else None
+        return given.decode() or None if given and len(given) <= LONGEST_ID else None
     except UnicodeDecodeError:
         return None

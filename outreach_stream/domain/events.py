@@ -12,6 +12,8 @@ from outreach_stream.domain.identity import CHUNK_SIZE
 from outreach_stream.domain.states import Counts, RecipientStatus, RunState
 
 Priority = Literal["express", "bulk"]
+Name = Annotated[str, Field(max_length=255)]
+"""What a foreign producer calls something. It is repeated in records of ours, each of which must fit into a batch."""
 EXPRESS_LIMIT = 50
 """Inline recipients that a run may have to go express, without a query and ahead of bulk."""
 
@@ -43,11 +45,11 @@ class InlineRecipient(BaseModel):
 class WorkflowTriggered(Event):
     """Public, in: run this workflow now. The same slot or key is the same run, however often it is published."""
 
-    workflow_id: Annotated[int | str, Field(examples=[1, "welcome"])]
-    trigger_id: str | None = None  # None: the CloudEvents id of the record, else its place in the topic
-    source: str = "unknown"
+    workflow_id: Annotated[int | Name, Field(examples=[1, "welcome"])]
+    trigger_id: Name | None = None  # None: the CloudEvents id of the record, else its place in the topic
+    source: Name = "unknown"
     slot: Moment | None = None  # the occasion of a schedule
-    idempotency_key: str | None = Field(None, validation_alias=AliasChoices("idempotency_key", "key"))
+    idempotency_key: Name | None = Field(None, validation_alias=AliasChoices("idempotency_key", "key"))
     parameters: dict[str, Any] = {}
     recipients: list[InlineRecipient] | None = None  # None: the workflow's query says who
     priority: Priority | None = None  # None: express for up to EXPRESS_LIMIT inline recipients, else bulk

@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from outreach_stream.catalog.snapshot import Catalog, CatalogErrors, UnknownWorkflow
 from outreach_stream.domain.clock import wall_clock
-from outreach_stream.domain.events import RunStatus
+from outreach_stream.domain.events import Name, RunStatus
 from outreach_stream.domain.identity import canonical_workflow_id
 from outreach_stream.gateway.models import Accepted, Broker, Health, Runs, TriggerRequest
 from outreach_stream.gateway.publisher import BrokerAwayError, TriggerPublisher, TriggerTooLargeError
@@ -94,7 +94,7 @@ def build(gateway: Gateway) -> FastAPI:
 
     @api.post("/api/v1/trigger", status_code=202, responses={404: {}, 413: {}, 503: {}})
     async def trigger(asked: TriggerRequest, request: Request,
-                      idempotency_key: Annotated[str | None, Header()] = None) -> Accepted:
+                      idempotency_key: Annotated[Name | None, Header()] = None) -> Accepted:
         """Start a run. Answers when Kafka has it for sure; the same slot or key is the same run, however often."""
         if idempotency_key:
             if asked.idempotency_key not in {None, idempotency_key}:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictInt
 
 from outreach_stream.domain.clock import Moment
-from outreach_stream.domain.events import InlineRecipient, Priority, RunStatus, WorkflowTriggered
+from outreach_stream.domain.events import InlineRecipient, Name, Priority, RunStatus, WorkflowTriggered
 
 
 class TriggerRequest(BaseModel):
@@ -13,9 +13,9 @@ class TriggerRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    workflow_id: StrictInt | Annotated[str, Field(min_length=1)] = Field(examples=[1])
+    workflow_id: StrictInt | Annotated[Name, Field(min_length=1)] = Field(examples=[1])
     slot: Moment | None = Field(None, description="The occasion of a schedule: the same slot is the same run")
-    idempotency_key: str | None = Field(
+    idempotency_key: Name | None = Field(
         None, min_length=1, validation_alias=AliasChoices("idempotency_key", "key"),
         description="The same key is the same run; `key` for short, or the header `Idempotency-Key`")
     parameters: dict[str, Any] = Field({}, description="Template variables and bind parameters of the query")
