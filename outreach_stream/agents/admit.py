@@ -1,7 +1,6 @@
 """admit: takes triggers, freezes what they ask for, and forwards it to the run's own partition."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -10,13 +9,13 @@ from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
 from outreach_stream import topics
+from outreach_stream.agents.by_run import produce_by_run
 from outreach_stream.agents.cloud_events import cloud_id
 from outreach_stream.agents.durable import bury_all, make_durable
 from outreach_stream.catalog.snapshot import Catalog, CatalogErrors
 from outreach_stream.catalog.spec import WorkflowSpec
 from outreach_stream.domain.clock import Clock, wall_clock
 from outreach_stream.domain.events import WorkflowTriggered
-from outreach_stream.domain.identity import partition_of
 from outreach_stream.runs.admission import REQUEST_LIMIT, Admission, Arrival, admit
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
@@ -90,11 +89,9 @@ class Admit:
             self._known_specs |= new.keys()
 
     async def _publish(self, admitted: list[Admission]) -> None:
-        by_partition: defaultdict[int, list[Record]] = defaultdict(list)
-        for run_id, event in ((it.event.run_id, it.event) for it in admitted):
-            by_partition[partition_of(run_id, self._layout.runs)].append(Record(run_id.encode(), event.encode()))
-        await asyncio.gather(*(produce(self._app.aiokafka_producer, topics.RUN_EVENT.name, partition, records)
-                               for partition, records in by_partition.items()))
+        events = (it.event for it in admitted)
+        await produce_by_run(self._app, topics.RUN_EVENT.name, self._layout.runs, (
+            (event.run_id, Record(event.run_id.encode(), event.encode())) for event in events))
 
 
 def _encode(spec: WorkflowSpec) -> bytes:

@@ -20,7 +20,6 @@ from outreach_stream.recipients.query import Rows, stream
 from outreach_stream.recipients.suppression import read_suppression_file, suppressed_for
 from outreach_stream.rendering.composer import SpecComposer
 from outreach_stream.rendering.failures import TemplateErrors
-from outreach_stream.rendering.templates import compile_spec
 
 SPEC_WAIT = 10.0
 """Seconds until a spec that was written before its run must have come into view."""
@@ -44,7 +43,6 @@ class CompiledSpec:
 
     def __init__(self, spec: WorkflowSpec) -> None:
         self.workflow = spec.workflow
-        self.template = compile_spec(spec)
         self.composer = SpecComposer(spec)
 
 
@@ -105,7 +103,7 @@ class RunMaterial:
 
     def missing(self, columns: Sequence[str]) -> list[str]:
         """A sentence for each variable that nobody brings."""
-        return self._spec.template.check(columns, list(self._run.parameters))
+        return self.composer.template.check(columns, list(self._run.parameters))
 
     @asynccontextmanager
     async def people(self) -> AsyncIterator[People]:

@@ -1,7 +1,6 @@
 """send: takes requests, hands them to the sending floor; tells how far each lane is finished."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,12 +8,12 @@ from faust.types import TP
 from pydantic import ValidationError
 
 from outreach_stream import topics
+from outreach_stream.agents.by_run import produce_by_run
 from outreach_stream.agents.cloud_events import cloud_headers
 from outreach_stream.delivery.deliver import Item
 from outreach_stream.delivery.desk import Allowance
 from outreach_stream.delivery.floor import Floor
 from outreach_stream.domain.events import LaneProgress, SendRequested, SendResult
-from outreach_stream.domain.identity import partition_of
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
 from outreach_stream.streaming.dead_letters import bury
@@ -80,11 +79,8 @@ async def _bury(app: StreamApp, batch: Batch, i: int, error: ValidationError) ->
 def publisher(app: StreamApp, partitions: int) -> Any:
     """Publishes results to their runs' partitions of `send.result`."""
     async def publish(results: Sequence[SendResult]) -> None:
-        by_partition: defaultdict[int, list[Record]] = defaultdict(list)
-        for result in results:
-            by_partition[partition_of(result.run_id, partitions)].append(_result_record(result))
-        await asyncio.gather(*(produce(app.aiokafka_producer, topics.SEND_RESULT.name, partition, records)
-                               for partition, records in by_partition.items()))
+        await produce_by_run(app, topics.SEND_RESULT.name, partitions, (
+            (result.run_id, _result_record(result)) for result in results))
     return publish
 
 

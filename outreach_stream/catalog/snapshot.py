@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from outreach_stream.catalog.models import Engine, Template, Workflow
+from outreach_stream.domain.identity import canonical_workflow_id
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,7 +47,7 @@ class Catalog:
 
     def workflow(self, workflow_id: int | str) -> Workflow:
         """The workflow of this id (`1` is `"1"`); raises `UnknownWorkflow`, naming those there are."""
-        found = self.workflows.get(str(workflow_id).strip())
+        found = self.workflows.get(canonical_workflow_id(workflow_id))
         if found is None:
             raise UnknownWorkflow(f"no workflow has the id {str(workflow_id)!r}; there are: {_names(self.workflows)}")
         return found
@@ -58,16 +58,6 @@ class Catalog:
         if found is None:
             raise UnknownEngine(f"no engine has the id {engine_id!r}; there are: {_names(self.engines)}")
         return found
-
-
-class CatalogSource(Protocol):
-    """Where a catalog comes from."""
-
-    def load(self) -> Catalog:
-        """Read it now, all of it; raises `CatalogErrors`. May block."""
-
-    def current(self) -> Catalog:
-        """The last good catalog, read again only where it changed; raises `CatalogErrors` if there never was one."""
 
 
 def dangling(

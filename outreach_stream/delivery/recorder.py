@@ -11,14 +11,13 @@ from outreach_stream.delivery.deliver import Delivered, Item
 from outreach_stream.delivery.sent import Change, SentRecord
 from outreach_stream.domain.clock import Clock, iso
 from outreach_stream.domain.events import SendResult
-from outreach_stream.domain.marks import STATUS_OF, Mark
+from outreach_stream.domain.marks import MARK_OF, Mark
 
 log = structlog.get_logger()
 GROUP_SECONDS = 0.002
 """Ends of this long, and those that come while a group is being written, are written together: one publication of
 results for many recipients, and one record of marks for those of a chunk and lane."""
 RETRY_SECONDS = 0.5
-MARK_OF = {status: mark for mark, status in STATUS_OF.items()}
 
 type Publish = Callable[[Sequence[SendResult]], Awaitable[None]]
 """Publishes results; returns when they are durable; raises when they are not."""

@@ -29,6 +29,9 @@ class Mark(IntEnum):
 STATUS_OF = {Mark[status.name]: status for status in (*SENDING_ENDS, RecipientStatus.SKIPPED)}
 """The ends, strongest first."""
 
+MARK_OF: dict[str, Mark] = {status: mark for mark, status in STATUS_OF.items()}
+"""The mark of an end, by the status or by its text in an event."""
+
 
 class Marks:
     """The marks of one chunk. Mutable: set bits, merge copies, encode."""

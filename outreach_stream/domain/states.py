@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class RunState(StrEnum):
-    """Where a run stands. States only move forward (`can_become`)."""
+    """Where a run stands. States only move forward."""
 
     REFUSED = "REFUSED"
     """Never admitted (an unknown workflow, a deadline that has passed). The same trigger may be admitted later."""
@@ -25,14 +25,8 @@ class RunState(StrEnum):
         """Nothing follows."""
         return self in _TERMINAL
 
-    def can_become(self, later: "RunState") -> bool:
-        """Whether `later` is ahead of this state; the only moves the runs table makes."""
-        return not self.terminal and _ORDER[later] > _ORDER[self]
-
 
 _TERMINAL = {RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED}
-_ORDER = {RunState.REFUSED: 0, RunState.QUEUED: 1, RunState.INITIALIZING: 2, RunState.SENDING: 3,
-          RunState.COMPLETED: 4, RunState.FAILED: 4, RunState.CANCELLED: 4}
 
 
 class RecipientStatus(StrEnum):

@@ -26,14 +26,15 @@ class SpecComposer:
     """Composes the mails of one spec: its template compiled and its skeleton made once."""
 
     def __init__(self, spec: WorkflowSpec) -> None:
-        self._template, self._skeleton = compile_spec(spec), skeleton_of(spec)
+        """Raises `TemplateErrors`."""
+        self.template, self._skeleton = compile_spec(spec), skeleton_of(spec)
         self._sender = spec.workflow.sender.email
         self._domain = self._sender.rpartition("@")[2]
 
     def compose(self, request: SendRequested, now: float) -> OutgoingMessage:
         """The request's mail, dated `now` (seconds since the epoch); raises `Unrenderable`."""
         try:
-            rendered = self._template.render(_Addressee(request.email, request.name or "", request.variables), {})
+            rendered = self.template.render(_Addressee(request.email, request.name or "", request.variables), {})
             identity = message_id(request.run_id, request.chunk, request.index, self._domain)
             content = self._skeleton.build(request.email, request.name or "", rendered, message_id=identity,
                                            date=datetime.fromtimestamp(now, UTC))

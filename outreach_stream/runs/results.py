@@ -6,10 +6,7 @@ from typing import Any
 import orjson
 
 from outreach_stream.domain.identity import CHUNK_SIZE
-from outreach_stream.domain.marks import STATUS_OF, Mark
-
-MARK_OF = {status.value: mark for mark, status in STATUS_OF.items()}
-"""The mark that a result's status sets."""
+from outreach_stream.domain.marks import MARK_OF, Mark
 
 
 @dataclass(slots=True)
