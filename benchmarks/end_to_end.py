@@ -30,8 +30,9 @@ from outreach_stream.broker.admin import create_topics
 from outreach_stream.broker.embedded import EmbeddedBroker
 from outreach_stream.catalog.folder import FolderCatalog
 from outreach_stream.catalog.spec import freeze
-from outreach_stream.domain.events import RunStatus, SendRequested, WorkflowTriggered
+from outreach_stream.domain.events import RunStatus, SendRequested
 from outreach_stream.domain.identity import run_id
+from outreach_stream.domain.triggers import WorkflowTriggered
 from outreach_stream.inbox.record import InboxRecord
 from outreach_stream.rendering.composer import SpecComposer
 from outreach_stream.settings import Settings
@@ -162,7 +163,7 @@ async def flow(stage: Stage, bootstrap: str, broker: int, recipients: int) -> di
 
 async def bare_loop(port: int, catalog: Path, recipients: int, connections: int) -> dict[str, float]:
     """The same messages, composed beforehand, by aiosmtplib alone."""
-    spec = freeze(FolderCatalog(catalog).load(), "1")
+    spec = freeze(FolderCatalog(catalog).load(), "1", 8)
     composer, parameters = SpecComposer(spec), spec.bind({})
     messages = []
     for i in range(recipients):

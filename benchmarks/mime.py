@@ -33,7 +33,7 @@ def microseconds(make: Callable[[], object], times: int) -> float:
 
 
 def main() -> None:
-    spec = freeze(FolderCatalog(CATALOG).load(), 1)
+    spec = freeze(FolderCatalog(CATALOG).load(), 1, 8)
     template, skeleton, parameters = compile_spec(spec), skeleton_of(spec), spec.bind({})
     rendered = template.render(ADA, parameters)
 

@@ -33,9 +33,11 @@ class Topic:
 WORKFLOW_TRIGGERED = Topic("workflow.triggered", "any (foreign producers partition as they like)",
                            "WorkflowTriggered: run this workflow now, for this slot", "triggers", 7 * DAY, public=True)
 RUN_EVENT = Topic("run.event", "run id", "RunEvent: what happens to a run", "runs", LONGEST_RUN + 7 * DAY)
-RUN_ADMITTED = Topic("run.admitted", "run id", "RunAdmitted: a run to plan with a query", "runs", 7 * DAY)
+RUN_ADMITTED = Topic("run.admitted", "run id", "RunRequested: a run to plan with a query", "runs",
+                     LONGEST_RUN + 7 * DAY)
 RUN_ADMITTED_EXPRESS = Topic("run.admitted.express", "run id",
-                             "RunAdmitted: a run to plan without a query, never behind one", "runs", 7 * DAY)
+                             "RunRequested: a run to plan without a query, never behind one", "runs",
+                             LONGEST_RUN + 7 * DAY)
 WORKFLOW_SPEC = Topic("workflow.spec", "digest of its content", "WorkflowSpec: bodies shared by all runs of a version",
                       "one", None, compacted=True)
 RUN_CHUNK = Topic("run.chunk", "run id", "RunChunk: up to 1,024 recipients; storage, read by offset", "runs",

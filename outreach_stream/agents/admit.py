@@ -15,7 +15,7 @@ from outreach_stream.agents.durable import bury_all, make_durable
 from outreach_stream.catalog.snapshot import Catalog, CatalogErrors
 from outreach_stream.catalog.spec import WorkflowSpec
 from outreach_stream.domain.clock import Clock, wall_clock
-from outreach_stream.domain.events import WorkflowTriggered
+from outreach_stream.domain.triggers import WorkflowTriggered
 from outreach_stream.runs.admission import REQUEST_LIMIT, Admission, Arrival, admit
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch

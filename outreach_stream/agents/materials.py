@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from outreach_stream.catalog.spec import WorkflowSpec
 from outreach_stream.dispatch.ports import CannotPlan, LeftOut, People, Person
-from outreach_stream.domain.events import InlineRecipient, RunRequested
+from outreach_stream.domain.events import RunRequested
+from outreach_stream.domain.triggers import InlineRecipient
 from outreach_stream.recipients.addresses import AddressSet
 from outreach_stream.recipients.failures import RecipientsFailed
 from outreach_stream.recipients.intake import Columns, Intake

@@ -33,6 +33,10 @@ class EngineLimits(Strict):
     """Mails per second over all workers; None: unlimited."""
     burst: float | None = Field(default=None, ge=1)
     """Mails that may go at once above the rate; None: a tenth of the rate, at least 1."""
+    hourly: int | None = Field(default=None, ge=1)
+    """Mails in any hour over all workers, beside the rate; None: no cap. Each lane has its share of it."""
+    daily: int | None = Field(default=None, ge=1)
+    """Mails in any 24 hours over all workers; None: no cap."""
     concurrency: int = Field(default=10, ge=1, le=1_000)
     """Attempts in flight per process; for SMTP the connections."""
     lanes: int | None = Field(default=None, ge=1, le=1_024)

@@ -14,9 +14,10 @@ from outreach_stream.catalog.engines import (
     Strict,
 )
 from outreach_stream.catalog.values import Address, Duration, Identifier, Line, SecretRef, UnresolvedReference
+from outreach_stream.domain.policy import WhenInDoubt, WhenStopped
 
 __all__ = [
-    "Engine", "EngineLimits", "Mailbox", "Parameter", "RecipientQuery", "SecretRef", "SmtpConnections",
+    "Engine", "EngineLimits", "Mailbox", "Parameter", "RecipientQuery", "RetryRule", "SecretRef", "SmtpConnections",
     "SmtpEngine", "SmtpTimeouts", "Suppression", "Template", "UnresolvedReference", "Workflow",
 ]
 
@@ -96,6 +97,21 @@ class Suppression(Strict):
         return self
 
 
+class RetryRule(Strict):
+    """How long a recipient is tried again after passing refusals; see `domain.policy.Retry`."""
+
+    attempts: int = Field(default=8, ge=1, le=100)
+    within: Duration = "12h"  # type: ignore[assignment]
+    first: Duration = "30s"  # type: ignore[assignment]
+    longest: Duration = "1h"  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _backoff_grows(self) -> Self:
+        if self.first > self.longest:
+            raise ValueError("first is longer than longest: write a shorter first, or a longer longest")
+        return self
+
+
 class Workflow(Strict):
     """Who gets which mail, from whom, through which engines, and by when."""
 
@@ -116,6 +132,12 @@ class Workflow(Strict):
     """Unless the trigger says. None: express for a few recipients that come with the trigger, else bulk."""
     weight: float = Field(default=1.0, gt=0, le=100)
     """Share of the engine beside other runs."""
+    retry: RetryRule = RetryRule()
+    in_doubt: WhenInDoubt | None = None
+    """A mail that may have been sent when a worker died: `resend` it, labelled, or `hold` it for a person.
+    None: bulk is mailed again, express is held."""
+    on_engine_stopped: WhenStopped = "wait"
+    """What those get whose engine has stopped: wait for it, fail, or go to the next of `engines`."""
     suppression: Suppression | None = None
     list_unsubscribe: Annotated[str, AfterValidator(_check_unsubscribe)] | None = None
     """https URL, a template with the recipient's variables: the List-Unsubscribe headers of RFC 8058."""
@@ -129,6 +151,8 @@ class Workflow(Strict):
                 raise ValueError(f"parameter {name!r} is taken by the recipient: choose another name")
         if len(set(self.engines)) < len(self.engines):
             raise ValueError("engines are named twice: name each once")
+        if self.on_engine_stopped == "failover" and len(self.engines) == 1:
+            raise ValueError("on_engine_stopped is failover, but engines names only one: add another")
         if self.suppression and self.suppression.query and not self.recipients:
             raise ValueError("a suppression query needs recipients.database: use suppression.file")
         return self

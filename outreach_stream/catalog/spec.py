@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from outreach_stream.catalog.models import Template, Workflow
 from outreach_stream.catalog.snapshot import Catalog
+from outreach_stream.domain.lanes import lanes_for
+from outreach_stream.domain.policy import Policy, Retry, Route
 
 
 class WrongParameters(ValueError):  # noqa: N818 - named as it is said
@@ -27,6 +29,8 @@ class WorkflowSpec(BaseModel):
     schema_version: Literal[1] = 1
     workflow: Workflow
     template: Template
+    lanes: dict[str, list[int]] = {}
+    """Of each of the workflow's engines: where a recipient goes that one of them hands on to another."""
 
     @classmethod
     def read(cls, data: bytes | str) -> Self:
@@ -44,6 +48,15 @@ class WorkflowSpec(BaseModel):
         """Id of the primary engine."""
         return self.workflow.engines[0]
 
+    @property
+    def policy(self) -> Policy:
+        """What is done when a mail does not simply go out."""
+        workflow, rule = self.workflow, self.workflow.retry
+        return Policy(
+            retry=Retry(rule.attempts, rule.within, rule.first, rule.longest), in_doubt=workflow.in_doubt,
+            on_engine_stopped=workflow.on_engine_stopped,
+            routes=[Route(engine, self.lanes[engine]) for engine in workflow.engines if engine in self.lanes])
+
     def bind(self, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """The trigger's parameters completed by defaults; raises `WrongParameters` for unknown or missing ones."""
         declared = self.workflow.parameters
@@ -57,7 +70,8 @@ class WorkflowSpec(BaseModel):
         return {name: given.get(name, parameter.default) for name, parameter in declared.items()}
 
 
-def freeze(catalog: Catalog, workflow_id: int | str) -> WorkflowSpec:
-    """The workflow as it stands in `catalog`; raises `UnknownWorkflow`."""
+def freeze(catalog: Catalog, workflow_id: int | str, partitions: int) -> WorkflowSpec:
+    """The workflow as it stands in `catalog`, in a layout of so many lanes; raises `UnknownWorkflow`."""
     workflow = catalog.workflow(workflow_id)
-    return WorkflowSpec(workflow=workflow, template=catalog.templates[workflow.template])
+    return WorkflowSpec(workflow=workflow, template=catalog.templates[workflow.template], lanes={
+        engine: lanes_for(catalog.engines[engine], partitions) for engine in workflow.engines if engine in catalog.engines})

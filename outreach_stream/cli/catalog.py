@@ -53,7 +53,7 @@ def compile_all(reading: Reading) -> tuple[list[tuple[WorkflowSpec, CompiledTemp
             CompiledTemplate(template.id, {part: getattr(template, part) for part in ("subject", "text", "html")})
     for workflow in sorted(catalog.workflows.values(), key=lambda each: each.id):
         if workflow.template in catalog.templates:
-            spec = freeze(catalog, workflow.id)
+            spec = freeze(catalog, workflow.id, load_settings().layout().lanes)
             with _noted(problems, reading.file_of["workflow", workflow.id], only=("list_unsubscribe",)):
                 compiled.append((spec, compile_spec(spec)))
     return compiled, problems

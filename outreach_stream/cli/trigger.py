@@ -13,8 +13,8 @@ from outreach_stream.broker.errors import BrokerUnreachableError
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.kafka import find_kafka
 from outreach_stream.cli.process import command
-from outreach_stream.domain.events import WorkflowTriggered
 from outreach_stream.domain.states import RunState
+from outreach_stream.domain.triggers import WorkflowTriggered
 from outreach_stream.settings import Settings
 
 SOURCE = "cli"

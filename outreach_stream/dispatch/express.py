@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from outreach_stream.dispatch.planning import LONGEST_ERROR
 from outreach_stream.dispatch.ports import CannotPlan, LeftOut, Materials, Person
 from outreach_stream.domain.clock import Clock
-from outreach_stream.domain.events import InlineRecipient, RunPlanReported, RunRequested, SendRequested
+from outreach_stream.domain.events import RunPlanReported, RunRequested, SendRequested
 from outreach_stream.domain.identity import lane_of
+from outreach_stream.domain.triggers import InlineRecipient
 
 
 async def plan_express(

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from outreach_stream.dispatch.plans import PlanEntry
-from outreach_stream.domain.events import InlineRecipient, RunRequested
+from outreach_stream.domain.events import RunRequested
 from outreach_stream.domain.ports import Composer
+from outreach_stream.domain.triggers import InlineRecipient
 
 
 class CannotPlan(Exception):  # noqa: N818 - named as it is said

@@ -1,60 +1,31 @@
-"""The events on the topics, in flow order. JSON, frozen, versioned; a newer writer's unknown fields are ignored.
+"""The events on the topics behind a trigger, in flow order.
 
 Times inside the system are seconds since the epoch; times that other services read are RFC 3339 strings in UTC.
 """
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from outreach_stream.domain.clock import Moment
+from outreach_stream.domain.event import Event
 from outreach_stream.domain.identity import CHUNK_SIZE
+from outreach_stream.domain.policy import WhenStopped
 from outreach_stream.domain.states import Counts, RecipientStatus, RunState
-
-Priority = Literal["express", "bulk"]
-Name = Annotated[str, Field(max_length=255)]
-"""What a foreign producer calls something. It is repeated in records of ours, each of which must fit into a batch."""
-EXPRESS_LIMIT = 50
-"""Inline recipients that a run may have to go express, without a query and ahead of bulk."""
+from outreach_stream.domain.triggers import InlineRecipient, Priority, Replay
 
 
-class Event(BaseModel):
-    """What all events have in common."""
+class ReplayedChunk(BaseModel):
+    """Recipients of one chunk of an earlier run."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="constants")
-    schema_version: Literal[1] = 1
-
-    def encode(self) -> bytes:
-        """The bytes on the wire; fields that are None are left out."""
-        return self.model_dump_json(exclude_none=True).encode()
-
-
-class InlineRecipient(BaseModel):
-    """A recipient given with the trigger; further fields are template variables."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-    email: str
-    name: str | None = None  # None: addressed by the bare address
-
-    @property
-    def variables(self) -> dict[str, Any]:
-        """The template variables it brings."""
-        return self.model_extra or {}
-
-
-class WorkflowTriggered(Event):
-    """Public, in: run this workflow now. The same slot or key is the same run, however often it is published."""
-
-    workflow_id: Annotated[int | Name, Field(examples=[1, "welcome"])]
-    trigger_id: Name | None = None  # None: the CloudEvents id of the record, else its place in the topic
-    source: Name = "unknown"
-    slot: Moment | None = None  # the occasion of a schedule
-    idempotency_key: Name | None = Field(None, validation_alias=AliasChoices("idempotency_key", "key"))
-    parameters: dict[str, Any] = {}
-    recipients: list[InlineRecipient] | None = None  # None: the workflow's query says who
-    priority: Priority | None = None  # None: express for up to EXPRESS_LIMIT inline recipients, else bulk
-    deadline: Moment | None = None  # None: the workflow's own
-    triggered_at: Moment | None = None  # None: when the record was written
+    model_config = ConfigDict(frozen=True)
+    offset: int
+    """Of the chunk, in the earlier run's partition of `run.chunk`."""
+    chunk: int
+    """Its number in that run."""
+    indexes: str
+    """Hexadecimal integer, bit i for the recipient at index i."""
+    doubted: str = "0"
+    """Those of them that may have been mailed, likewise."""
 
 
 class RunRequested(Event):
@@ -85,6 +56,11 @@ class RunRequested(Event):
     triggered_at: float
     admitted_at: float
     deadline: float
+    replay: Replay | None = None
+    chunks: list[ReplayedChunk] = []
+    """Where the recipients of a replay are to be found; found out by the earlier run's partition."""
+    doubted: list[int] = []
+    """Of `recipients`, by place: may have been mailed by the run that is replayed."""
 
 
 class RunRefused(Event):
@@ -118,6 +94,7 @@ class RunPlanReported(Event):
     """Offsets in `run.chunk`; none for an express run, whose recipients came with it."""
     error: str | None = None  # why it cannot be planned; None: it is
     warning: str | None = None  # e.g. the rate cannot make the deadline
+    cancelled: bool = False  # before there was a plan: nobody was mailed
     at: float
 
 
@@ -130,7 +107,20 @@ class RunLogged(Event):
     at: float
 
 
-RunEvent = Annotated[RunRequested | RunRefused | RunInitializing | RunPlanReported | RunLogged,
+class ReplayRequested(Event):
+    """A new run for some recipients of an earlier one, told to the earlier one's partition, which knows who they are.
+
+    Answered there by a `requested`, or a `refused`, of the new run.
+    """
+
+    kind: Literal["replay"] = "replay"
+    run_id: str
+    """The earlier run."""
+    request: RunRequested
+    """The new one, without recipients yet."""
+
+
+RunEvent = Annotated[RunRequested | RunRefused | RunInitializing | RunPlanReported | RunLogged | ReplayRequested,
                      Field(discriminator="kind")]
 RUN_EVENT: TypeAdapter[RunEvent] = TypeAdapter(RunEvent)
 
@@ -147,6 +137,8 @@ class RunChunk(Event):
     """`[email, name or null, value, …]`; the index of a recipient is its place here."""
     skipped: list[tuple[str, str]] = []
     """`[email, reason]`"""
+    doubted: list[int] = []
+    """Indexes of those who may have been mailed already, by the run that this one replays."""
 
 
 class RunPlanned(Event):
@@ -167,6 +159,10 @@ class RunPlanned(Event):
     """The run's parameters: expand puts them beneath each recipient's own variables."""
     error: str | None = None
     warning: str | None = None
+    cancelled: bool = False  # before there was a plan
+    on_engine_stopped: WhenStopped = "wait"
+    failover: list[str] = []
+    """Engines that may take over, in their order."""
     planned_at: float
 
 
@@ -184,6 +180,7 @@ class SendRequested(Event):
     engine: str
     deadline: float
     skip: str | None = None  # why an inline recipient is not to be mailed; it ends in its lane like the others
+    doubted: bool = False  # may have been mailed already, by the run that this one replays
 
 
 class SendResult(Event):
@@ -230,5 +227,10 @@ class RunStatus(Event):
     """When each state was entered."""
     deadline: str | None = None
     deadline_passed: bool = False
+    paused: bool = False
+    cancelling: bool = False
+    """Cancelled by an operator, and not at its end yet."""
+    engine_stopped: str | None = None  # why its engine takes nothing, while that is so
+    parent: str | None = None  # the run that this one replays
     log: str | None = None  # None: not written (yet)
     updated_at: str

@@ -10,8 +10,9 @@ from fastapi.concurrency import run_in_threadpool
 
 from outreach_stream.catalog.snapshot import Catalog, CatalogErrors, UnknownWorkflow
 from outreach_stream.domain.clock import wall_clock
-from outreach_stream.domain.events import Name, RunStatus
+from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.identity import canonical_workflow_id
+from outreach_stream.domain.triggers import Name
 from outreach_stream.gateway.models import Accepted, Broker, Health, Runs, TriggerRequest
 from outreach_stream.gateway.publisher import BrokerAwayError, TriggerPublisher, TriggerTooLargeError
 from outreach_stream.gateway.pulse import Pulse

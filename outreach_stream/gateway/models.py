@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictInt
 
 from outreach_stream.domain.clock import Moment
-from outreach_stream.domain.events import InlineRecipient, Name, Priority, RunStatus, WorkflowTriggered
+from outreach_stream.domain.events import RunStatus
+from outreach_stream.domain.triggers import InlineRecipient, Name, Priority, WorkflowTriggered
 
 
 class TriggerRequest(BaseModel):

@@ -10,8 +10,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from outreach_stream.domain.clock import Clock, iso, wall_clock
-from outreach_stream.domain.events import WorkflowTriggered
 from outreach_stream.domain.identity import run_id
+from outreach_stream.domain.triggers import WorkflowTriggered
 from outreach_stream.topics import WORKFLOW_TRIGGERED
 
 ACK_TIMEOUT = 5.0

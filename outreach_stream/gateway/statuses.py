@@ -9,9 +9,10 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from outreach_stream.domain.clock import iso
-from outreach_stream.domain.events import RunStatus, WorkflowTriggered
+from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.identity import canonical_time, canonical_workflow_id
 from outreach_stream.domain.states import RunState
+from outreach_stream.domain.triggers import WorkflowTriggered
 from outreach_stream.streaming.views import View
 from outreach_stream.topics import RUN_STATUS
 

@@ -8,15 +8,9 @@ import orjson
 from outreach_stream.catalog.snapshot import Catalog, CatalogErrors, UnknownWorkflow
 from outreach_stream.catalog.spec import WorkflowSpec, WrongParameters, freeze
 from outreach_stream.domain.clock import iso
-from outreach_stream.domain.events import (
-    EXPRESS_LIMIT,
-    Priority,
-    RunRefused,
-    RunRequested,
-    WorkflowTriggered,
-)
+from outreach_stream.domain.events import RunRefused, RunRequested
 from outreach_stream.domain.identity import canonical_time, canonical_workflow_id, run_id
-from outreach_stream.domain.lanes import lanes_for
+from outreach_stream.domain.triggers import EXPRESS_LIMIT, Priority, WorkflowTriggered
 
 REQUEST_LIMIT = 384 * 1024
 """Bytes of a run's request or spec at most: each must fit into one record, with what is noted beside it later."""
@@ -70,7 +64,7 @@ def admit(trigger: WorkflowTriggered, catalog: Catalog | CatalogErrors, arrival:
 
 
 def _freeze(run: str, trigger: WorkflowTriggered, catalog: Catalog, arrival: Arrival) -> Admission:
-    spec = freeze(catalog, trigger.workflow_id)
+    spec = freeze(catalog, trigger.workflow_id, arrival.lanes)
     if trigger.recipients is None and spec.workflow.recipients is None:
         raise Refused(f"workflow {spec.workflow.id} has no query, and the trigger brings no recipients")
     # A producer whose clock is ahead must not make its run last longer.
@@ -80,7 +74,7 @@ def _freeze(run: str, trigger: WorkflowTriggered, catalog: Catalog, arrival: Arr
         run_id=run, trigger_id=arrival.trigger_id, source=trigger.source, workflow_id=spec.workflow.id,
         workflow_name=spec.workflow.name, workflow_version=spec.workflow.version, template_id=spec.template.id,
         template_version=spec.template.version, spec=spec.digest, engine=engine.id,
-        lanes=lanes_for(engine, arrival.lanes), priority=_priority(trigger, spec),
+        lanes=spec.lanes[engine.id], priority=_priority(trigger, spec),
         weight=spec.workflow.weight, slot=_slot(trigger), idempotency_key=trigger.idempotency_key,
         parameters=spec.bind(trigger.parameters), recipients=trigger.recipients, body=body_digest(trigger),
         triggered_at=triggered_at, admitted_at=arrival.now, deadline=_deadline(trigger, spec, triggered_at, arrival))

@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from outreach_stream.domain.events import Priority
 from outreach_stream.domain.states import RecipientStatus, RunState
+from outreach_stream.domain.triggers import Priority
 
 
 class Part(BaseModel):

@@ -11,7 +11,8 @@ from outreach_stream import topics
 from outreach_stream.agents import plan_express as module
 from outreach_stream.agents.plan_express import Express
 from outreach_stream.dispatch.ports import CannotPlan
-from outreach_stream.domain.events import RUN_EVENT, InlineRecipient, RunPlanReported, RunRequested
+from outreach_stream.domain.events import RUN_EVENT, RunPlanReported, RunRequested
+from outreach_stream.domain.triggers import InlineRecipient
 from tests.agents.test_plan import RUN
 from tests.streaming.conftest import LoggedProducer
 

@@ -122,7 +122,7 @@ def test_a_broken_change_keeps_the_last_good_one(folder):
 
 def test_a_spec_is_addressed_by_its_content(folder):
     """The digest survives a round trip through JSON and newer fields, and changes with the content."""
-    spec = freeze(FolderCatalog(folder).load(), 1)
+    spec = freeze(FolderCatalog(folder).load(), 1, 8)
     data = json.loads(spec.model_dump_json())
     data["workflow"]["of_a_newer_version"] = data["newer"] = True
 
@@ -130,12 +130,12 @@ def test_a_spec_is_addressed_by_its_content(folder):
     assert WorkflowSpec.read(spec.model_dump_json()).digest == spec.digest
 
     write(folder, "templates/spring-offer.txt", "Hi")
-    assert freeze(FolderCatalog(folder).load(), 1).digest != spec.digest
+    assert freeze(FolderCatalog(folder).load(), 1, 8).digest != spec.digest
 
 
 def test_parameters(folder):
     """Defaults are filled in; unknown ones are refused by name."""
-    spec = freeze(FolderCatalog(folder).load(), 1)
+    spec = freeze(FolderCatalog(folder).load(), 1, 8)
 
     assert spec.bind({"city": "Bath"}) == {"discount": 15, "city": "Bath"}
     with pytest.raises(WrongParameters, match="unknown parameters: town"):

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from outreach_stream import topics
 from outreach_stream.broker.admin import create_topics
-from outreach_stream.domain.events import RunStatus, WorkflowTriggered
+from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.identity import run_id
+from outreach_stream.domain.triggers import WorkflowTriggered
 from outreach_stream.inbox.record import InboxRecord
 from outreach_stream.streaming.produce import Record, new_producer, produce
 from outreach_stream.streaming.views import View

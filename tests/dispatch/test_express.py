@@ -5,8 +5,9 @@ import pytest
 from outreach_stream.dispatch.express import plan_express
 from outreach_stream.dispatch.planning import LONGEST_ERROR
 from outreach_stream.dispatch.ports import CannotPlan
-from outreach_stream.domain.events import InlineRecipient, RunRequested, SendRequested
+from outreach_stream.domain.events import RunRequested, SendRequested
 from outreach_stream.domain.identity import lane_of
+from outreach_stream.domain.triggers import InlineRecipient
 
 
 class Materials:

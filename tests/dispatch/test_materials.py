@@ -9,7 +9,8 @@ from outreach_stream.agents.materials import SpecMaterials
 from outreach_stream.catalog.models import Template, Workflow
 from outreach_stream.catalog.spec import WorkflowSpec
 from outreach_stream.dispatch.ports import CannotPlan
-from outreach_stream.domain.events import InlineRecipient, RunRequested
+from outreach_stream.domain.events import RunRequested
+from outreach_stream.domain.triggers import InlineRecipient
 
 
 class Specs:

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from outreach_stream.domain.events import WorkflowTriggered
+from outreach_stream.domain.triggers import WorkflowTriggered
 
 
 @pytest.mark.parametrize("field", ["trigger_id", "idempotency_key", "source", "workflow_id"])

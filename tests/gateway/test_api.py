@@ -7,8 +7,9 @@ from uuid import uuid4
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from outreach_stream.domain.events import RunStatus, WorkflowTriggered
+from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.states import Counts, RunState
+from outreach_stream.domain.triggers import WorkflowTriggered
 from outreach_stream.topics import RUN_STATUS, WORKFLOW_TRIGGERED
 
 

@@ -61,7 +61,8 @@ class Stage:
         await self._consumer.start()
         self._reading = asyncio.create_task(self._read())
         catalog = FolderCatalog(self.folder / "catalog").current()
-        self.spec, self.lanes = freeze(catalog, "hello"), lanes_for(catalog.engines[self.engine], LAYOUT.lanes)
+        self.spec = freeze(catalog, "hello", LAYOUT.lanes)
+        self.lanes = lanes_for(catalog.engines[self.engine], LAYOUT.lanes)
         spec = Record(self.spec.digest.encode(), self.spec.model_dump_json().encode())
         await produce(self.producer, topics.WORKFLOW_SPEC.name, 0, [spec])
         return self

@@ -10,8 +10,9 @@ import pytest
 from outreach_stream.broker.admin import create_topics
 from outreach_stream.broker.embedded import EmbeddedBroker
 from outreach_stream.dispatch.chunking import Chunker
-from outreach_stream.domain.events import InlineRecipient, RunPlanned
+from outreach_stream.domain.events import RunPlanned
 from outreach_stream.domain.identity import lane_of, lanes_of_engine, partition_of
+from outreach_stream.domain.triggers import InlineRecipient
 from outreach_stream.streaming.produce import Record
 from outreach_stream.topics import RUN_CHUNK, RUN_EVENT, RUN_PLANNED, SEND_REQUESTED, SEND_REQUESTED_EXPRESS
 from tests.kafka.dispatcher_stage import LAYOUT, Stage

@@ -1,0 +1,53 @@
+"""What starts a run: the event that any service may publish."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+from outreach_stream.domain.clock import Moment
+from outreach_stream.domain.event import Event
+
+Priority = Literal["express", "bulk"]
+Name = Annotated[str, Field(max_length=255)]
+"""What a foreign producer calls something. It is repeated in records of ours, each of which must fit into a batch."""
+EXPRESS_LIMIT = 50
+"""Inline recipients that a run may have to go express, without a query and ahead of bulk."""
+
+
+class InlineRecipient(BaseModel):
+    """A recipient given with the trigger; further fields are template variables."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    email: str
+    name: str | None = None  # None: addressed by the bare address
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The template variables it brings."""
+        return self.model_extra or {}
+
+
+class Replay(BaseModel):
+    """Which recipients of an earlier run are to be mailed, by how they ended there."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    run_id: Name
+    statuses: Annotated[list[Literal["failed", "expired", "in_doubt", "cancelled"]], Field(min_length=1)]
+    accept_duplicates: bool = False
+    """Needed for those in doubt: they may have got the mail already, and are labelled if they get it again."""
+
+
+class WorkflowTriggered(Event):
+    """Public, in: run this workflow now. The same slot or key is the same run, however often it is published."""
+
+    workflow_id: Annotated[int | Name, Field(examples=[1, "welcome"])]
+    trigger_id: Name | None = None  # None: the CloudEvents id of the record, else its place in the topic
+    source: Name = "unknown"
+    slot: Moment | None = None  # the occasion of a schedule
+    idempotency_key: Name | None = Field(None, validation_alias=AliasChoices("idempotency_key", "key"))
+    parameters: dict[str, Any] = {}
+    recipients: list[InlineRecipient] | None = None  # None: the workflow's query says who
+    priority: Priority | None = None  # None: express for up to EXPRESS_LIMIT inline recipients, else bulk
+    deadline: Moment | None = None  # None: the workflow's own
+    triggered_at: Moment | None = None  # None: when the record was written
+    replay: Replay | None = None  # recipients are those of an earlier run of the same workflow
