@@ -72,6 +72,6 @@ class WorkflowSpec(BaseModel):
 
 def freeze(catalog: Catalog, workflow_id: int | str, partitions: int) -> WorkflowSpec:
     """The workflow as it stands in `catalog`, in a layout of so many lanes; raises `UnknownWorkflow`."""
-    workflow = catalog.workflow(workflow_id)
-    return WorkflowSpec(workflow=workflow, template=catalog.templates[workflow.template], lanes={
-        engine: lanes_for(catalog.engines[engine], partitions) for engine in workflow.engines if engine in catalog.engines})
+    workflow, engines = catalog.workflow(workflow_id), catalog.engines
+    lanes = {engine: lanes_for(engines[engine], partitions) for engine in workflow.engines if engine in engines}
+    return WorkflowSpec(workflow=workflow, template=catalog.templates[workflow.template], lanes=lanes)
