@@ -23,8 +23,8 @@ $(READY): pyproject.toml uv.lock .ci/setup
 demo: $(READY) ## see it work: Kafka, 1,000 people, an inbox, all roles; ARGS="…" for options
 	.venv/bin/outreach demo $(ARGS)
 
-test: $(READY) ## run all tests, against a real Kafka; ARGS="-k …" for some
-	.venv/bin/pytest --durations=15 $(ARGS)
+test: $(READY) ## run all tests, against a real Kafka, three side by side; ARGS="-k …" for some, JOBS=n
+	@.ci/test $(ARGS)
 
 test-unit: $(READY) ## run the tests that need no Kafka
 	.venv/bin/pytest $(addprefix --ignore=,$(NEEDS_KAFKA)) $(ARGS)

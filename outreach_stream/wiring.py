@@ -1,11 +1,12 @@
 """Who is plugged into what: the only place that knows the concrete parts of each role."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import structlog
+from faust.types import TP
 
 from outreach_stream import topics
 from outreach_stream.agents import expand, plan, plan_express, send
@@ -15,24 +16,26 @@ from outreach_stream.agents.expansion import Expansion
 from outreach_stream.agents.finalize import Finalize
 from outreach_stream.agents.lanes import LaneTopic
 from outreach_stream.agents.materials import SpecMaterials
+from outreach_stream.agents.sweep import Sweep
 from outreach_stream.agents.track import Track
 from outreach_stream.catalog.folder import FolderCatalog
 from outreach_stream.catalog.models import Engine
 from outreach_stream.delivery.desk import Allowance, Desk
-from outreach_stream.delivery.floor import Floor
+from outreach_stream.delivery.floor import Floor, Surroundings
 from outreach_stream.dispatch.planning import Planner
 from outreach_stream.domain import ports
 from outreach_stream.domain.clock import wall_clock
+from outreach_stream.domain.control import Control
 from outreach_stream.domain.events import LaneProgress
 from outreach_stream.domain.lanes import lanes_for
 from outreach_stream.engines.missing import MissingEngine
 from outreach_stream.engines.registry import build
-from outreach_stream.rendering.composer import Composers
+from outreach_stream.rendering.composer import Briefs
 from outreach_stream.settings import Settings
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.instance import hold
 from outreach_stream.streaming.limits import Limits
-from outreach_stream.streaming.reader import RangeReader
+from outreach_stream.streaming.readers import RangeReaders
 from outreach_stream.streaming.tables import MergedTable
 from outreach_stream.streaming.views import View
 from outreach_stream.streaming.worker import run
@@ -41,8 +44,8 @@ log = structlog.get_logger()
 
 SENT_KEPT = topics.LONGEST_RUN + 14 * topics.DAY
 """Seconds the record of what was sent is kept: longer than anything that can be delivered again."""
-SPEC_PATIENCE = 30.0
-"""Seconds between two complaints about a spec that has not come."""
+SPEC_PATIENCE = 5.0
+"""Seconds that a spec is waited for that is not in view; its requests are put off then."""
 
 
 class Reader(Protocol):
@@ -94,13 +97,33 @@ def viewed[V = bytes](app: StreamApp, settings: Settings, topic: topics.Topic,
     return started(app, View[V](settings.kafka_bootstrap, topic.name, decode=decode, spawn=app.spawn))
 
 
-async def spec_bytes(specs: View, digest: str) -> bytes:
-    """A spec by its digest; one that is not in view yet is waited for, since it was published before its digest."""
-    while True:
+def controlled(app: StreamApp, settings: Settings) -> Control:
+    """The orders in `control`, kept up to date; they are known before anything of an assignment is delivered."""
+    assert settings.kafka_bootstrap
+    control = Control()
+
+    def note(key: bytes, value: bytes | None) -> None:
         try:
-            return await specs.wait_for(digest.encode(), SPEC_PATIENCE)
+            control.note(key, value)
+        except ValueError as error:
+            log.warning("control_unreadable", error=str(error))
+    started(app, View[bytes](settings.kafka_bootstrap, topics.CONTROL.name, note, spawn=app.spawn))
+    return control
+
+
+def spec_reader(specs: View) -> Callable[[str], Awaitable[bytes]]:
+    """Reads specs by digest. One that is not in view is waited for once, then only looked for: it holds nobody up."""
+    missed: set[str] = set()
+
+    async def spec_bytes(digest: str) -> bytes:
+        try:
+            found = await specs.wait_for(digest.encode(), 0.0 if digest in missed else SPEC_PATIENCE)
         except TimeoutError:
-            log.warning("spec_not_in_view", digest=digest)
+            missed.add(digest)
+            raise ports.SpecAway(digest) from None
+        missed.discard(digest)
+        return found
+    return spec_bytes
 
 
 def aggregator(settings: Settings, data_dir: Path) -> StreamApp:
@@ -108,9 +131,10 @@ def aggregator(settings: Settings, data_dir: Path) -> StreamApp:
     catalog = catalog_of(settings)
     app, layout = new_app("aggregator", settings, data_dir), settings.layout()
     assert settings.kafka_bootstrap
-    track = Track(app, layout)
+    track = Track(app, layout, controlled(app, settings))
     Admit(app, catalog.current, layout).register()
     track.register()
+    Sweep(app, track).register()
     Finalize(app, track, catalog.current, settings.output_dir, settings.kafka_bootstrap).register()
     return app
 
@@ -120,23 +144,21 @@ def dispatcher(settings: Settings, data_dir: Path) -> StreamApp:
     catalog = catalog_of(settings)
     app, layout = new_app("dispatcher", settings, data_dir), settings.layout()
     assert settings.kafka_bootstrap
-    materials = SpecMaterials(viewed(app, settings, topics.WORKFLOW_SPEC))
+    reader = started(app, RangeReaders(settings.kafka_bootstrap))
+    chunks = StoredChunks(reader, layout.runs)
+    materials = SpecMaterials(viewed(app, settings, topics.WORKFLOW_SPEC), chunks)
     progress = viewed(app, settings, topics.LANE_PROGRESS, LaneProgress.model_validate_json)
-    reader = started(app, RangeReader(settings.kafka_bootstrap))
+    orders = controlled(app, settings)
 
-    def rate_to_plan_by(engine: str) -> float | None:
+    def rate_of(engine: str) -> float | None:
         return catalog.current().engine(engine).rate
 
-    def rate_to_expand_by(engine: str) -> float | None:
-        config = catalog.current().engines.get(engine)  # gone in mid-run: the sender ends its recipients, and says why
-        return config.rate if config else None
-
-    planner = Planner(materials, lambda run_id: RunChunks(app, run_id, layout.runs), rate_to_plan_by, wall_clock)
-    plan.register(app, planner, layout, planners=settings.planners)
-    plan_express.register(app, materials, LaneTopic(app, progress, topics.SEND_REQUESTED_EXPRESS.name), layout)
-    expand.register(app, Expansion(app, layout, lanes=LaneTopic(app, progress),
-                                   chunks=StoredChunks(reader, layout.runs), reader=reader,
-                                   rate_of=rate_to_expand_by, ahead=settings.lane_ahead), layout)
+    planner = Planner(materials, lambda run_id: RunChunks(app, run_id, layout.runs), rate_of, wall_clock)
+    plan.register(app, planner, layout, planners=settings.planners, orders=orders)
+    plan_express.register(app, materials, LaneTopic(app, progress, topics.SEND_REQUESTED_EXPRESS.name), layout,
+                          orders=orders)
+    expand.register(app, Expansion(app, layout, lanes=LaneTopic(app, progress), chunks=chunks, reader=reader,
+                                   rate_of=rate_of, ahead=settings.lane_ahead, orders=orders), layout)
     return app
 
 
@@ -144,7 +166,7 @@ def sender(settings: Settings, data_dir: Path) -> StreamApp:
     """Requests in, mails out, results published."""
     catalog = catalog_of(settings)
     app, layout = new_app("sender", settings, data_dir), settings.layout()
-    composers = Composers(partial(spec_bytes, viewed(app, settings, topics.WORKFLOW_SPEC)))
+    briefs = Briefs(spec_reader(viewed(app, settings, topics.WORKFLOW_SPEC)))
 
     def desk(engine_id: str) -> Desk:
         config = catalog.current().engines.get(engine_id)
@@ -159,15 +181,18 @@ def sender(settings: Settings, data_dir: Path) -> StreamApp:
         return build(config) if config else None
 
     def limits_of(config: Engine) -> Allowance:
-        return Allowance(config.rate, config.effective_burst, lanes_for(config, layout.lanes))
+        return Allowance(config.rate, config.effective_burst, lanes_for(config, layout.lanes), config.hourly,
+                         config.daily)
 
     def limits() -> Mapping[str, Allowance]:
         return {engine_id: limits_of(config) for engine_id, config in catalog.current().engines.items()}
 
-    send.register(app, Floor(
+    send.register(app, Floor(Surroundings(
         table=MergedTable(app, "sent", layout.lanes, ttl_seconds=SENT_KEPT),
-        publish=send.publisher(app, layout.runs), composers=composers.get, desk=desk,
-        held=lambda topic: topic == topics.SEND_REQUESTED_EXPRESS.name, spawn=app.spawn, clock=wall_clock), limits)
+        publish=send.publisher(app, layout.runs), hand_on=send.hander_on(app), briefs=briefs.get, desk=desk,
+        express=lambda topic: topic == topics.SEND_REQUESTED_EXPRESS.name,
+        own_work=lambda topic, partition: app.own_work(TP(topic, partition)), tell=send.teller(app),
+        spawn=app.spawn, clock=wall_clock, control=controlled(app, settings))), limits)
     return app
 
 

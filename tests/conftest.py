@@ -17,11 +17,15 @@ from outreach_stream.broker.embedded import EmbeddedBroker
 from outreach_stream.settings import Settings
 from outreach_stream.topics import Layout
 
+from .class_cache import class_cache
+
 
 @pytest.fixture(scope="session")
-def cache_dir() -> Path:
+def cache_dir() -> Iterator[Path]:
     """Where Kafka's jars lie: downloaded by the first run of the tests, shared with the program."""
-    return Settings().cache_dir
+    folder = Settings().cache_dir
+    with class_cache(folder):
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from outreach_stream import topics
 from outreach_stream.agents.by_run import produce_by_run
 from outreach_stream.agents.cloud_events import cloud_id
 from outreach_stream.agents.durable import bury_all, make_durable
+from outreach_stream.agents.unreadable import problem
 from outreach_stream.catalog.snapshot import Catalog, CatalogErrors
 from outreach_stream.catalog.spec import WorkflowSpec
 from outreach_stream.domain.clock import Clock, wall_clock
@@ -53,7 +54,7 @@ class Admit:
             try:
                 admitted.append(self._decide(record, catalog))
             except ValidationError as error:
-                unreadable[i] = _problem(error)
+                unreadable[i] = problem("WorkflowTriggered", error)
             except Exception as error:  # noqa: BLE001 - no trigger, however odd, may stop those behind it
                 unreadable[i] = f"cannot be admitted: {type(error).__name__}"
             if i % BREATH == BREATH - 1:
@@ -89,6 +90,7 @@ class Admit:
             self._known_specs |= new.keys()
 
     async def _publish(self, admitted: list[Admission]) -> None:
+        """A replay goes to the partition of the run that it is of, which knows the recipients."""
         events = (it.event for it in admitted)
         await produce_by_run(self._app, topics.RUN_EVENT.name, self._layout.runs, (
             (event.run_id, Record(event.run_id.encode(), event.encode())) for event in events))
@@ -96,10 +98,3 @@ class Admit:
 
 def _encode(spec: WorkflowSpec) -> bytes:
     return orjson.dumps(spec.model_dump(mode="json"))
-
-
-def _problem(error: ValidationError) -> str:
-    """The first thing wrong with a trigger: field and rule, never a value, which may be an address."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    field = ".".join(map(str, first["loc"]))
-    return f"not a WorkflowTriggered: {field + ': ' if field else ''}{first['msg']}"

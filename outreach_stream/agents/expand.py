@@ -3,21 +3,17 @@
 import asyncio
 
 import structlog
-from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
+from outreach_stream.agents.durable import bury_all, make_durable
 from outreach_stream.agents.expansion import Expansion
 from outreach_stream.agents.run_events import RunEvents
+from outreach_stream.agents.unreadable import problem
 from outreach_stream.domain.clock import Clock, wall_clock
 from outreach_stream.domain.events import RunPlanned, RunPlanReported
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
-from outreach_stream.streaming.dead_letters import bury
-from outreach_stream.streaming.tables import PartitionNotOwned
 from outreach_stream.topics import RUN_PLANNED, Layout
-
-BROKER_PAUSE = 0.5
-"""Seconds until plans are taken in again that could not be noted or reported."""
 
 _log = structlog.get_logger()
 
@@ -39,29 +35,16 @@ class PlanIntake:
         self._app, self._expansion, self._events, self._clock = app, expansion, events, clock
 
     async def take(self, batch: Batch) -> None:
-        """Everything in the batch, in its order; tried again for as long as the broker cannot note it."""
-        if not await batch.claim():
-            return
-        while await batch.owned():
-            try:
-                await self._take(batch)
-            except PartitionNotOwned:
-                break
-            except KafkaError as error:
-                _log.warning("plans_not_noted", error=repr(error))
-                await asyncio.sleep(BROKER_PAUSE)
-            else:
-                batch.done()
-                return
-        batch.release()
+        """Everything in the batch, in its order."""
+        await make_durable(batch, lambda: self._take(batch))
 
     async def _take(self, batch: Batch) -> None:
-        won, notes = [], []
+        won, notes, unreadable = [], [], {}
         for i, record in enumerate(batch.records):
             try:
                 plan = RunPlanned.model_validate_json(record.value or b"")
             except ValidationError as error:
-                await bury(self._app.aiokafka_producer, batch, i, f"no RunPlanned: {error.error_count()} errors")
+                unreadable[i] = problem("RunPlanned", error)
                 continue
             entry, noted = self._expansion.note(batch.tp.partition, plan, record.offset)
             if entry.offset == record.offset:
@@ -69,6 +52,7 @@ class PlanIntake:
                 notes.append(noted)
             else:
                 _log.info("plan_ignored", run_id=plan.run_id, plan_id=plan.plan_id)
+        await bury_all(self._app, batch, unreadable)
         await asyncio.gather(*notes)
         await self._events.report(*(self._report(plan) for plan in won))
         for plan in won:
@@ -76,4 +60,4 @@ class PlanIntake:
 
     def _report(self, plan: RunPlanned) -> RunPlanReported:
         return RunPlanReported(run_id=plan.run_id, total=plan.total, skipped=plan.skipped, chunks=plan.chunks,
-                               error=plan.error, warning=plan.warning, at=self._clock())
+                               error=plan.error, warning=plan.warning, cancelled=plan.cancelled, at=self._clock())

@@ -2,27 +2,31 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import structlog
 from faust.types import TP
+from pydantic import ValidationError
 
+from outreach_stream.agents.chunks import Records
 from outreach_stream.agents.lanes import LaneTopic
+from outreach_stream.agents.unreadable import problem
 from outreach_stream.dispatch.expander import Expander, World
 from outreach_stream.dispatch.plans import PlanEntry, merged
-from outreach_stream.dispatch.ports import NO_ORDERS, ChunkReader, Orders
+from outreach_stream.dispatch.ports import ChunkReader, Orders
 from outreach_stream.domain.clock import Clock, wall_clock
+from outreach_stream.domain.control import Control
 from outreach_stream.domain.events import RunPlanned
 from outreach_stream.streaming.app import StreamApp
-from outreach_stream.streaming.reader import RangeReader, RecordGone
+from outreach_stream.streaming.reader import RecordGone
 from outreach_stream.streaming.tables import MergedTable
 from outreach_stream.topics import DAY, LONGEST_RUN, RUN_PLANNED, Layout
 
 KEPT = LONGEST_RUN + 14 * DAY
 """Seconds that plans are remembered: longer than anything of them can be delivered again."""
 READ_PAUSE = 1.0
-"""Seconds until a plan is read again that could not be read."""
+"""Seconds until plans are read again that could not be read."""
 
 _log = structlog.get_logger()
 
@@ -39,12 +43,12 @@ class _PartitionPlans:
 class Expansion:
     """Owns the `plans` table; one expander for each engine with unfinished runs in the partitions that are ours."""
 
-    def __init__(self, app: StreamApp, layout: Layout, *, lanes: LaneTopic, chunks: ChunkReader, reader: RangeReader,
-                 rate_of: Callable[[str], float | None], ahead: float, orders: Orders = NO_ORDERS,
+    def __init__(self, app: StreamApp, layout: Layout, *, lanes: LaneTopic, chunks: ChunkReader, reader: Records,
+                 rate_of: Callable[[str], float | None], ahead: float, orders: Orders | None = None,
                  clock: Clock = wall_clock) -> None:
         """`lanes.progress` must have caught up, and `reader` be started, when `app` calls us on assignment."""
         self._app, self._lanes, self._chunks, self._reader = app, lanes, chunks, reader
-        self._rate_of, self._ahead, self._orders, self._clock = rate_of, ahead, orders, clock
+        self._rate_of, self._ahead, self._orders, self._clock = rate_of, ahead, orders or Control(), clock
         self._table = MergedTable(app, "plans", layout.engines, ttl_seconds=KEPT)
         self._expanders: dict[tuple[int, str], Expander] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -101,28 +105,41 @@ class Expansion:
                 unfinished = list(self._unfinished(tp.partition))
                 self._tasks.append(self._app.spawn(self._resume(tp.partition, unfinished)))
 
-    def _unfinished(self, partition: int) -> Iterator[PlanEntry]:
-        for _, copies in groupby(self._table.scan(partition), key=lambda copy: copy[0]):
+    def _unfinished(self, partition: int) -> Iterator[tuple[bytes, PlanEntry]]:
+        for run_id, copies in groupby(self._table.scan(partition), key=lambda copy: copy[0]):
             entry = merged(PlanEntry.decode(value) for *_, value in copies)
             if entry is not None and not entry.finished:
-                yield entry
+                yield run_id, entry
 
-    async def _resume(self, partition: int, entries: list[PlanEntry]) -> None:
-        for entry in entries:
+    async def _resume(self, partition: int, unfinished: list[tuple[bytes, PlanEntry]]) -> None:
+        waiting = unfinished
+        while True:
+            waiting = [noted for noted in waiting if not await self._resumed(partition, *noted)]
+            if not waiting:
+                break
+            await asyncio.sleep(READ_PAUSE)
+        if unfinished:
+            _log.info("runs_resumed", partition=partition, runs=len(unfinished))
+
+    async def _resumed(self, partition: int, run_id: bytes, entry: PlanEntry) -> bool:
+        """False: not yet, the broker is away."""
+        told = {"run_id": run_id.decode(), "partition": partition, "offset": entry.offset}
+        try:
             plan = await self._read_plan(partition, entry.offset)
-            if plan is not None:
+            if plan is None:    # So old that the topic does not have it any more, and its deadline long past.
+                _log.error("plan_gone", **told)
+                await self._table.write(partition, run_id, replace(entry, finished=True).encode())
+            else:
                 self.start(partition, plan)
-        if entries:
-            _log.info("runs_resumed", partition=partition, runs=len(entries))
+        except ValidationError as error:
+            _log.error("plan_unreadable", reason=problem("RunPlanned", error), **told)
+        except Exception as error:  # noqa: BLE001 - trying again is right for all of them, ending the worker for none
+            _log.warning("plan_not_read", error=repr(error), **told)
+            return False
+        return True
 
     async def _read_plan(self, partition: int, offset: int) -> RunPlanned | None:
-        """None: it is so old that the topic no longer has it, and its deadline long past."""
-        while True:
-            try:
-                return RunPlanned.model_validate_json(await self._reader.get(RUN_PLANNED.name, partition, offset))
-            except RecordGone:
-                _log.error("plan_gone", partition=partition, offset=offset)
-                return None
-            except TimeoutError:
-                _log.warning("plan_not_read", partition=partition, offset=offset)
-                await asyncio.sleep(READ_PAUSE)
+        try:
+            return RunPlanned.model_validate_json(await self._reader.get(RUN_PLANNED.name, partition, offset))
+        except RecordGone:
+            return None

@@ -9,6 +9,7 @@ import structlog
 
 from outreach_stream import topics
 from outreach_stream.agents.admit import CatalogProvider
+from outreach_stream.agents.durable import bury_all, make_durable
 from outreach_stream.agents.published import KafkaPublished
 from outreach_stream.agents.side_loop import SideLoop
 from outreach_stream.agents.track import Track
@@ -18,6 +19,7 @@ from outreach_stream.domain.events import RunLogged
 from outreach_stream.domain.states import RunState
 from outreach_stream.runs.log import LogJob, write_log
 from outreach_stream.runs.log_head import log_head, log_path
+from outreach_stream.runs.record import RunRecord
 from outreach_stream.runs.status import counts_of
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
@@ -54,11 +56,18 @@ class Finalize:
     async def _agent(self, stream: Any) -> None:
         async for batch in self._app.batches(stream):
             for i, record in enumerate(batch.records):
-                run_id, ended = _without_log(record.value)
+                try:
+                    run_id, ended = _without_log(record.value)
+                except _UnreadableError as error:
+                    self._app.spawn(self._bury(batch, i, f"not a RunStatus: {error}"))
+                    continue
                 if run_id and (ended or self._is_old(batch.tp.partition, run_id)):
                     self._begin(batch, i, run_id)
                 else:
                     batch.done(i)
+
+    async def _bury(self, batch: Batch, i: int, reason: str) -> None:
+        await make_durable(batch, lambda: bury_all(self._app, batch, {i: reason}), i)
 
     def _is_old(self, partition: int, run_id: str) -> bool:
         """Whether a status without a log came after the log: from a process that was frozen with it in its buffer."""
@@ -100,21 +109,31 @@ class Finalize:
     async def _write(self, partition: int, run_id: str) -> None:
         book = self._track.book(partition)
         if book.logged(run_id):
+            await self._take_orders_back(book.record(run_id), run_id)
             await self._track.tell_again(partition, run_id)
             return
         run = book.run(run_id)
         record = run.record
-        if record.plan is None or record.request is None or not (record.state and record.state.terminal):
+        if record.request is None or record.ending is None:
             return
         config = await asyncio.to_thread(self._engine_config, record.request.engine)
         job = LogJob(log_path(self._output_dir, record.request), log_head(record, counts_of(record, run.ends), config),
-                     record.plan, dict(book.tallies(run_id)))
+                     record.plan, dict(book.tallies(run_id)), record.request.recipients or (),
+                     given_up=record.given_up is not None)
         recipients = await self._side.run(_write(job, self._bootstrap, partition))
         event = RunLogged(run_id=run_id, log=str(job.path), at=self._clock())
         await produce(self._app.aiokafka_producer, topics.RUN_EVENT.name, partition,
                       [Record(run_id.encode(), event.encode())])
         book.apply([event])     # at once, so that the same status, published again, finds it
         log.info("run_logged", run_id=run_id, recipients=recipients)
+        await self._take_orders_back(record, run_id)
+
+    async def _take_orders_back(self, record: RunRecord, run_id: str) -> None:
+        """What was ordered of a run that has its log need not be kept; before, somebody may still have to obey it."""
+        if record.plan and record.plan.cancelled and record.request and record.request.priority == "express":
+            return      # no lane and no plan remembers it: were it planned once more, nothing else would stop it
+        orders = [Record(key, None) for key in self._track.control.ordered(run_id)]
+        await produce(self._app.aiokafka_producer, topics.CONTROL.name, 0, orders)
 
     def _engine_config(self, engine: str) -> dict[str, Any] | None:
         """The engine as the catalog has it now; secrets are references there already."""
@@ -130,11 +149,24 @@ async def _write(job: LogJob, bootstrap: str, partition: int) -> int:
         return await write_log(job, published)
 
 
+class _UnreadableError(ValueError):
+    """The bytes are no status; the message says why, without repeating them."""
+
+
 def _without_log(value: bytes | None) -> tuple[str | None, bool]:
-    """The run of a status without a log (None: it has one, or is none), and whether it says that the run has ended."""
-    try:
-        status = orjson.loads(value or b"null")
-        wanted = not status.get("log") and isinstance(status["run_id"], str)
-        return status["run_id"] if wanted else None, status["state"] in _ENDED
-    except (ValueError, TypeError, KeyError, AttributeError):
+    """The run of a status without a log, and whether it says that the run has ended; None: nothing is to be done.
+
+    Raises `_UnreadableError`.
+    """
+    if value is None:
         return None, False
+    try:
+        status = orjson.loads(value)
+        version, run_id, ended = status.get("schema_version", 1), status["run_id"], status["state"] in _ENDED
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise _UnreadableError("no JSON object with a run_id and a state") from None
+    if version != 1:
+        raise _UnreadableError("its schema_version is unknown here: 1 is read")
+    if type(run_id) is not str:
+        raise _UnreadableError("its run_id must be text")
+    return None if status.get("log") else run_id, ended

@@ -10,8 +10,9 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from outreach_stream.agents.replayed import NO_CHUNKS, PAGE, decided, replayed
 from outreach_stream.catalog.spec import WorkflowSpec
-from outreach_stream.dispatch.ports import CannotPlan, LeftOut, People, Person
+from outreach_stream.dispatch.ports import CannotPlan, ChunkReader, Decided, LeftOut, People, Person
 from outreach_stream.domain.events import RunRequested
 from outreach_stream.domain.triggers import InlineRecipient
 from outreach_stream.recipients.addresses import AddressSet
@@ -28,8 +29,6 @@ COMPILED = 64
 """Specs kept compiled."""
 SUPPRESSION_FILES = 4
 """Suppression lists kept in memory, at 20 bytes an address."""
-PAGE = 500
-"""Recipients decided on between two chances for others in the loop."""
 
 
 class Specs(Protocol):
@@ -43,15 +42,16 @@ class CompiledSpec:
     """A spec and its compiled parts; raises `TemplateErrors`."""
 
     def __init__(self, spec: WorkflowSpec) -> None:
-        self.workflow = spec.workflow
+        self.workflow, self.policy = spec.workflow, spec.policy
         self.composer = SpecComposer(spec)
 
 
 class SpecMaterials:
     """Materials of runs; the specs used last stay compiled."""
 
-    def __init__(self, specs: Specs) -> None:
-        self._specs = specs
+    def __init__(self, specs: Specs, chunks: ChunkReader = NO_CHUNKS) -> None:
+        """`chunks`: where the recipients of earlier runs lie."""
+        self._specs, self._chunks = specs, chunks
         self._compiled: OrderedDict[str, CompiledSpec] = OrderedDict()
         self._suppression = SuppressionFiles()
 
@@ -63,7 +63,7 @@ class SpecMaterials:
         self._compiled.move_to_end(run.spec)
         if len(self._compiled) > COMPILED:
             self._compiled.popitem(last=False)
-        return RunMaterial(run, compiled, self._suppression)
+        return RunMaterial(run, compiled, self._suppression, self._chunks)
 
     async def _compile(self, digest: str) -> CompiledSpec:
         try:
@@ -99,8 +99,11 @@ class SuppressionFiles:
 class RunMaterial:
     """One run's: its compiled spec, and whom it is for."""
 
-    def __init__(self, run: RunRequested, spec: CompiledSpec, suppression: SuppressionFiles) -> None:
-        self._run, self._spec, self._suppression, self.composer = run, spec, suppression, spec.composer
+    def __init__(
+        self, run: RunRequested, spec: CompiledSpec, suppression: SuppressionFiles, chunks: ChunkReader,
+    ) -> None:
+        self._run, self._spec, self._suppression, self._chunks = run, spec, suppression, chunks
+        self.composer, self.policy = spec.composer, spec.policy
 
     def missing(self, columns: Sequence[str]) -> list[str]:
         """A sentence for each variable that nobody brings."""
@@ -108,11 +111,13 @@ class RunMaterial:
 
     @asynccontextmanager
     async def people(self) -> AsyncIterator[People]:
-        """The inline recipients if there are any, else those of the workflow's query."""
+        """The inline recipients if there are any, else those of an earlier run, else those of the workflow's query."""
         try:
             intake = await self._intake()
             if self._run.recipients is not None:
                 yield self._inline(intake, self._run.recipients)
+            elif self._run.replay is not None:
+                yield await replayed(self._run, self._run.replay, intake, self._chunks)
             elif (query := self._spec.workflow.recipients) is not None:
                 async with stream(query, self._run.parameters) as rows:
                     yield _queried(intake, rows)
@@ -138,14 +143,16 @@ class RunMaterial:
     def _inline(self, intake: Intake, recipients: Sequence[InlineRecipient]) -> People:
         columns = sorted({name for recipient in recipients for name in recipient.variables})
 
-        def row(given: InlineRecipient) -> Person | LeftOut:
+        doubted = frozenset(self._run.doubted)
+
+        def row(place: int, given: InlineRecipient) -> Decided:
             # A chunk has columns: who does not bring one has the run's parameter there, or nothing.
             variables = {name: given.variables.get(name, self._run.parameters.get(name)) for name in columns}
-            return intake.decide(given.email, given.name, variables)
+            return decided(intake, given.email, given.name, variables, doubted=place in doubted)
 
-        async def pages() -> AsyncIterator[Sequence[Person | LeftOut]]:
-            for page in batched(recipients, PAGE, strict=False):
-                yield [row(given) for given in page]
+        async def pages() -> AsyncIterator[Sequence[Decided]]:
+            for page in batched(enumerate(recipients), PAGE, strict=False):
+                yield [row(place, given) for place, given in page]
 
         return People(columns, pages())
 
@@ -153,7 +160,7 @@ class RunMaterial:
 def _queried(intake: Intake, rows: Rows) -> People:
     columns = Columns(rows.columns)
 
-    async def pages() -> AsyncIterator[Sequence[Person | LeftOut]]:
+    async def pages() -> AsyncIterator[Sequence[Decided]]:
         async for fetched in rows:
             for page in batched(fetched, PAGE, strict=False):
                 yield [columns.decide(intake, row) for row in page]

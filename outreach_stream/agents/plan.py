@@ -1,32 +1,35 @@
 """plan: a run with a query (or a long list) becomes chunks and one plan."""
 
 import asyncio
+from collections.abc import Collection
 
 import structlog
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
+from outreach_stream.agents.durable import bury_all, make_durable
 from outreach_stream.agents.run_events import RunEvents
+from outreach_stream.agents.unreadable import problem
+from outreach_stream.dispatch.cancelling import Cancelling
 from outreach_stream.dispatch.planning import Planner
+from outreach_stream.dispatch.ports import Orders
 from outreach_stream.dispatch.recent import Recent
 from outreach_stream.domain.clock import Clock, wall_clock
+from outreach_stream.domain.control import Control
 from outreach_stream.domain.events import RunInitializing, RunPlanned, RunRequested
 from outreach_stream.domain.identity import partition_of
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
-from outreach_stream.streaming.dead_letters import bury
 from outreach_stream.streaming.produce import Record, RecordTooLarge, produce
 from outreach_stream.topics import RUN_ADMITTED, RUN_PLANNED, Layout
-
-BROKER_PAUSE = 1.0
-"""Seconds until a run is planned again whose plan could not be written."""
 
 _log = structlog.get_logger()
 
 
-def register(app: StreamApp, planner: Planner, layout: Layout, *, planners: int, clock: Clock = wall_clock) -> None:
+def register(app: StreamApp, planner: Planner, layout: Layout, *, planners: int, orders: Orders | None = None,
+             clock: Clock = wall_clock) -> None:
     """Adds the agent to `app`; it plans up to `planners` runs at a time."""
-    planning = Planning(app, planner, layout, planners, clock)
+    planning = Planning(app, planner, layout, planners, orders or Control(), clock)
 
     @app.agent(app.batch_topic(RUN_ADMITTED.name), name="plan")
     async def plan(stream: object) -> None:
@@ -39,9 +42,11 @@ def register(app: StreamApp, planner: Planner, layout: Layout, *, planners: int,
 class Planning:
     """The runs being planned in this process."""
 
-    def __init__(self, app: StreamApp, planner: Planner, layout: Layout, planners: int, clock: Clock) -> None:
-        self._app, self._planner, self._layout, self._clock = app, planner, layout, clock
+    def __init__(self, app: StreamApp, planner: Planner, layout: Layout, planners: int, orders: Orders,
+                 clock: Clock) -> None:
+        self._app, self._planner, self._layout, self._orders, self._clock = app, planner, layout, orders, clock
         self._events = RunEvents(app, layout.runs)
+        self._cancelling = Cancelling(orders)
         self._tasks: set[asyncio.Task[None]] = set()
         self._planned = Recent()
         self._turns = asyncio.Semaphore(planners)
@@ -49,7 +54,7 @@ class Planning:
 
     def begin(self, batch: Batch, i: int) -> None:
         """Plan the run of one record when its turn comes, in a task."""
-        task = self._app.spawn(self._plan_in_turn(batch, i))
+        task = self._app.spawn(self._plan(batch, i))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -58,48 +63,44 @@ class Planning:
         for task in self._tasks:
             task.cancel()
 
-    async def _plan_in_turn(self, batch: Batch, i: int) -> None:
-        async with self._turns:
-            await self._plan(batch, i)
-
     async def _plan(self, batch: Batch, i: int) -> None:
-        if not await batch.claim(i):
-            return
-        try:
-            while await batch.owned():
-                try:
-                    await self._plan_record(batch, i)
-                except KafkaError as error:
-                    _log.warning("plan_not_written", error=repr(error))
-                    await asyncio.sleep(BROKER_PAUSE)
-                else:
-                    batch.done(i)
-                    return
-        finally:
-            batch.release(i)    # Changes nothing if it is done.
+        """A cancelled run waits for no turn and no query, but for its plan, which says so."""
+        async def plan_in_turn() -> Collection[int]:
+            async with self._turns:
+                return await plan()
+
+        async def plan() -> Collection[int]:
+            return await make_durable(batch, lambda: self._plan_record(batch, i), i)
+
+        # By its key: thousands may wait, each as small as its record.
+        run_id = (batch.records[i].key or b"").decode(errors="replace")
+        if await self._cancelling.unless_cancelled(run_id, plan_in_turn) is None:
+            await plan()
 
     async def _plan_record(self, batch: Batch, i: int) -> None:
         try:
             run = RunRequested.model_validate_json(batch.records[i].value or b"")
         except ValidationError as error:
-            await bury(self._app.aiokafka_producer, batch, i, f"no RunRequested: {error.error_count()} errors")
+            await bury_all(self._app, batch, {i: problem("RunRequested", error)})
             return
         if run.run_id in self._planned:
             return
-        await self._events.report(RunInitializing(run_id=run.run_id, at=self._clock()))
-        planned = await self._plan_run(run)
+        planned = await self._planned_as(run)
         if await batch.owned():
             try:
                 await self._publish(planned)
             except RecordTooLarge as error:     # or it would be planned again for ever
                 await self._publish(self._planner.refused(run, f"its plan is too large: {error}"))
 
-    async def _plan_run(self, run: RunRequested) -> RunPlanned:
+    async def _planned_as(self, run: RunRequested) -> RunPlanned:
+        if self._orders.cancelled(run.run_id):
+            return self._planner.cancelled(run)
+        await self._events.report(RunInitializing(run_id=run.run_id, at=self._clock()))
         try:
             return await self._planner.plan(run)
         except KafkaError:
             raise
-        except Exception as error:  # noqa: BLE001 - a bug met by one run must not stop the others
+        except Exception as error:  # noqa: BLE001 - a bug met by one run would keep one planner from all others
             _log.exception("planning_failed", run_id=run.run_id)
             return self._planner.refused(run, f"internal error: {type(error).__name__}")
 
@@ -109,4 +110,4 @@ class Planning:
                       [Record(planned.run_id.encode(), planned.encode())])
         self._planned.add(planned.run_id)
         _log.info("run_planned", run_id=planned.run_id, engine=planned.engine, total=planned.total,
-                  skipped=planned.skipped, error=planned.error)
+                  skipped=planned.skipped, error=planned.error, cancelled=planned.cancelled)

@@ -2,26 +2,25 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import structlog
-from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
+from outreach_stream.agents.durable import bury_all, make_durable
 from outreach_stream.agents.lanes import LaneTopic
 from outreach_stream.agents.run_events import RunEvents
-from outreach_stream.dispatch.express import plan_express, unplanned
+from outreach_stream.agents.unreadable import problem
+from outreach_stream.dispatch.cancelling import Cancelling
+from outreach_stream.dispatch.express import cancelled, plan_express, unplanned
 from outreach_stream.dispatch.planning import RETRY_PAUSES
-from outreach_stream.dispatch.ports import CannotPlan, Materials
+from outreach_stream.dispatch.ports import CannotPlan, Materials, Orders
 from outreach_stream.domain.clock import Clock, wall_clock
+from outreach_stream.domain.control import Control
 from outreach_stream.domain.events import RunPlanReported, RunRequested
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
-from outreach_stream.streaming.dead_letters import bury
 from outreach_stream.topics import RUN_ADMITTED_EXPRESS, Layout
-
-BROKER_PAUSE = 0.5
-"""Seconds until runs are planned again whose requests could not be written."""
 
 type Planned = tuple[RunPlanReported, Mapping[int, Sequence[bytes]]]
 """What is said of a run, and its requests by lane."""
@@ -29,11 +28,10 @@ type Planned = tuple[RunPlanReported, Mapping[int, Sequence[bytes]]]
 _log = structlog.get_logger()
 
 
-def register(
-    app: StreamApp, materials: Materials, lanes: LaneTopic, layout: Layout, *, clock: Clock = wall_clock,
-) -> None:
+def register(app: StreamApp, materials: Materials, lanes: LaneTopic, layout: Layout, *, orders: Orders | None = None,
+             clock: Clock = wall_clock) -> None:
     """Adds the agent to `app`; `lanes` are those of `send.requested.express`."""
-    express = Express(app, materials, lanes, layout, clock)
+    express = Express(app, materials, lanes, layout, orders or Control(), clock)
 
     @app.agent(app.batch_topic(RUN_ADMITTED_EXPRESS.name), name="plan_express")
     async def plan_express(stream: object) -> None:
@@ -45,52 +43,37 @@ def register(
 class Express:
     """Plans batches of express runs."""
 
-    def __init__(self, app: StreamApp, materials: Materials, lanes: LaneTopic, layout: Layout, clock: Clock) -> None:
+    def __init__(self, app: StreamApp, materials: Materials, lanes: LaneTopic, layout: Layout, orders: Orders,
+                 clock: Clock) -> None:
         self._app, self._materials, self._lanes, self._clock = app, materials, lanes, clock
         self._events = RunEvents(app, layout.runs)
+        self._cancelling = Cancelling(orders)
 
     async def plan(self, batch: Batch) -> None:
-        """All runs of the batch; tried again for as long as the broker cannot take them.
+        """All runs of the batch.
 
         A run that has to wait (its database is away) does so by itself, and holds up none of the others.
         """
-        if not await batch.claim():
-            return
-        try:
-            while await batch.owned():
-                try:
-                    waiting = await self._plan_all(batch)
-                except KafkaError as error:
-                    _log.warning("express_not_written", error=repr(error))
-                    await asyncio.sleep(BROKER_PAUSE)
-                else:
-                    self._finish(batch, waiting)
-                    return
-        finally:
-            batch.release()     # Changes nothing for those that are done.
+        for i in await make_durable(batch, lambda: self._plan_all(batch)):
+            self._app.spawn(self._plan_later(batch, i))
 
-    def _finish(self, batch: Batch, waiting: Mapping[int, RunRequested]) -> None:
-        for i in range(len(batch.records)):
-            if i in waiting:
-                self._app.spawn(self._plan_later(batch, i, waiting[i]))
-            else:
-                batch.done(i)
+    async def _plan_all(self, batch: Batch) -> Collection[int]:
+        """Plans what can be planned now; returns the places of what cannot.
 
-    async def _plan_all(self, batch: Batch) -> dict[int, RunRequested]:
-        """Plans what can be planned now; returns what cannot, by its place."""
+        A cancelled run is planned too: its lanes end it, and nobody knows whether it had been planned before.
+        """
         planned: list[Planned] = []
-        waiting: dict[int, RunRequested] = {}
+        waiting: set[int] = set()
+        unreadable: dict[int, str] = {}
         for i, record in enumerate(batch.records):
             try:
-                run = RunRequested.model_validate_json(record.value or b"")
+                planned.append(await self._plan_run(RunRequested.model_validate_json(record.value or b"")))
             except ValidationError as error:
-                await bury(self._app.aiokafka_producer, batch, i, f"no RunRequested: {error.error_count()} errors")
-                continue
-            try:
-                planned.append(await self._plan_run(run))
+                unreadable[i] = problem("RunRequested", error)
             except CannotPlan:
-                waiting[i] = run
+                waiting.add(i)
             await asyncio.sleep(0)  # A batch may be thousands of recipients: others get their turn.
+        await bury_all(self._app, batch, unreadable)
         await self._publish(planned)
         return waiting
 
@@ -112,25 +95,18 @@ class Express:
             _log.exception("planning_failed", run_id=run.run_id)
             return unplanned(run, f"internal error: {type(error).__name__}", self._clock), {}
 
-    async def _plan_later(self, batch: Batch, i: int, run: RunRequested) -> None:
-        """A run by itself, as often and as long as one with a query is tried."""
-        planned: Planned | None = None
+    async def _plan_later(self, batch: Batch, i: int) -> None:
+        """A run by itself, as often and as long as one with a query is tried, unless it is cancelled."""
+        run = RunRequested.model_validate_json(batch.records[i].value or b"")
+        planned = await self._cancelling.unless_cancelled(run.run_id, lambda: self._plan_patiently(run))
+        await make_durable(batch, lambda: self._publish([planned or (cancelled(run, self._clock), {})]), i)
+
+    async def _plan_patiently(self, run: RunRequested) -> Planned:
+        reason = ""
         for pause in RETRY_PAUSES:
             await asyncio.sleep(pause)
-            if not batch.live:
-                return
             try:
-                planned = await self._plan_run(run)
-                break
+                return await self._plan_run(run)
             except CannotPlan as error:
-                planned = unplanned(run, str(error), self._clock), {}
-        while planned and await batch.claim(i):
-            try:
-                await self._publish([planned])
-            except KafkaError as error:
-                _log.warning("express_not_written", error=repr(error))
-                batch.release(i)
-                await asyncio.sleep(BROKER_PAUSE)
-            else:
-                batch.done(i)
-                return
+                reason = str(error)
+        return unplanned(run, reason, self._clock), {}

@@ -4,26 +4,35 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import structlog
+from aiokafka.errors import KafkaError
 from faust.types import TP
 from pydantic import ValidationError
 
 from outreach_stream import topics
 from outreach_stream.agents.by_run import produce_by_run
 from outreach_stream.agents.cloud_events import cloud_headers
-from outreach_stream.delivery.deliver import Item
-from outreach_stream.delivery.desk import Allowance
+from outreach_stream.delivery.desk import Allowance, Tell
 from outreach_stream.delivery.floor import Floor
+from outreach_stream.delivery.item import Item
+from outreach_stream.delivery.mover import HandOn
+from outreach_stream.domain.control import EngineFuse, EngineThrottle, Matter, Subject, control_key
 from outreach_stream.domain.events import LaneProgress, SendRequested, SendResult
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
 from outreach_stream.streaming.dead_letters import bury
 from outreach_stream.streaming.produce import Record, produce
 
+log = structlog.get_logger()
+
 PROGRESS_SECONDS = 0.1
 """How often the dispatcher hears how far the lanes are."""
 
 LIMITS_SECONDS = 1.0
 """How often engines' limits are looked up."""
+
+RETRY_SECONDS = 0.5
+"""Until an order is written again that the broker refused."""
 
 
 def register(app: StreamApp, floor: Floor, limits: Callable[[], Mapping[str, Allowance]]) -> None:
@@ -82,6 +91,33 @@ def publisher(app: StreamApp, partitions: int) -> Any:
         await produce_by_run(app, topics.SEND_RESULT.name, partitions, (
             (result.run_id, _result_record(result)) for result in results))
     return publish
+
+
+def hander_on(app: StreamApp) -> HandOn:
+    """Appends requests to the lanes of other engines."""
+    async def hand_on(lanes: Mapping[tuple[str, int], Sequence[SendRequested]]) -> None:
+        await asyncio.gather(*(
+            produce(app.aiokafka_producer, topic, lane, (Record(None, request.encode()) for request in requests))
+            for (topic, lane), requests in lanes.items()))
+    return hand_on
+
+
+def teller(app: StreamApp) -> Tell:
+    """Publishes what engines ask for to `control`, for as long as it takes."""
+    async def publish(record: Record) -> None:
+        while not app.should_stop:
+            try:
+                await produce(app.aiokafka_producer, topics.CONTROL.name, 0, [record])
+            except KafkaError as error:
+                log.warning("order_not_written", error=repr(error))
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    def tell(engine: str, order: EngineFuse | EngineThrottle) -> None:
+        matter: Matter = "fuse" if isinstance(order, EngineFuse) else "throttle"
+        app.spawn(publish(Record(control_key(Subject("engine", engine), matter), order.encode())))
+    return tell
 
 
 def _result_record(result: SendResult) -> Record:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -10,11 +11,16 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from outreach_stream import topics
+from outreach_stream.agents.by_run import produce_by_run
 from outreach_stream.agents.cloud_events import cloud_headers
 from outreach_stream.agents.durable import bury_all, make_durable
+from outreach_stream.agents.unreadable import problem
 from outreach_stream.domain.clock import Clock, wall_clock
-from outreach_stream.domain.events import RUN_EVENT, RunEvent, RunRequested, RunStatus
+from outreach_stream.domain.control import Control, Subject
+from outreach_stream.domain.events import RUN_EVENT, ReplayRequested, RunEvent, RunRequested, RunStatus
+from outreach_stream.domain.identity import partition_of
 from outreach_stream.runs.book import Book, Touched
+from outreach_stream.runs.replay import replayed
 from outreach_stream.runs.results import MalformedResultError, Result, read_result
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
@@ -36,8 +42,10 @@ class Track:
     Both write to the same books; an order between them is not needed, because noting is commutative.
     """
 
-    def __init__(self, app: StreamApp, layout: topics.Layout, *, clock: Clock = wall_clock) -> None:
-        self._app, self._clock = app, clock
+    def __init__(self, app: StreamApp, layout: topics.Layout, control: Control | None = None, *,
+                 clock: Clock = wall_clock) -> None:
+        self._app, self._layout, self._clock = app, layout, clock
+        self.control = control or Control()
         self._runs = MergedTable(app, "runs", layout.runs, ttl_seconds=KEPT)
         self._tallies = MergedTable(app, "tally", layout.runs, ttl_seconds=KEPT)
         self._books: dict[int, Book] = {}
@@ -48,20 +56,27 @@ class Track:
         self._app.agent(self._app.batch_topic(topics.RUN_EVENT.name), name="track:events")(self._events)
         self._app.agent(self._app.batch_topic(topics.SEND_RESULT.name), name="track:results")(self._results)
         self._app.on_released.append(self._books.clear)
+        self.control.listeners.append(self._ordered)
         self._app.task(self._tell_progress)
 
     def book(self, partition: int) -> Book:
         """The book of a partition that is ours; what is in it is read from the tables as it is asked for."""
         if partition not in self._books:
-            self._books[partition] = Book(partition, self._runs, self._tallies, self._clock)
+            self._books[partition] = Book(partition, self._runs, self._tallies, self._clock, self.control)
         return self._books[partition]
+
+    def _ordered(self, subject: Subject) -> None:
+        for partition, book in self._books.items():
+            if subject.kind == "engine" or partition == partition_of(subject.id, self._layout.runs):
+                with suppress(PartitionNotOwned):
+                    book.ordered(subject)
 
     async def _events(self, stream: Any) -> None:
         async for batch in self._app.batches(stream):
             await make_durable(batch, lambda batch=batch: self._note_events(batch))     # type: ignore[misc]
 
     async def _note_events(self, batch: Batch) -> None:
-        partition, (events, unreadable) = batch.tp.partition, _read_events(batch)
+        partition, (events, replays, unreadable) = batch.tp.partition, _read_events(batch)
         await bury_all(self._app, batch, unreadable)
         book = self.book(partition)
         # A run is only noted once it is published for planning: a crash between the two plans it twice, harmlessly.
@@ -69,7 +84,14 @@ class Track:
         if await batch.owned():
             touched = book.apply(events)
             await asyncio.gather(*book.write(touched))
+            await self._answer(book, replays)
             await self._finish(batch, book, touched, touched.runs)
+
+    async def _answer(self, book: Book, replays: list[ReplayRequested]) -> None:
+        """The new runs, or why there are none, to their own partitions. Asked again, the first answer stands there."""
+        answers = [replayed(it, book.record(it.run_id), book.tallies(it.run_id), self._clock()) for it in replays]
+        await produce_by_run(self._app, topics.RUN_EVENT.name, self._layout.runs, (
+            (answer.run_id, Record(answer.run_id.encode(), answer.encode())) for answer in answers))
 
     async def _results(self, stream: Any) -> None:
         async for batch in self._app.batches(stream):
@@ -99,15 +121,20 @@ class Track:
 
     async def tell_again(self, partition: int, run_id: str) -> None:
         """Publish the status of a run that has its log: what was published last is older."""
+        await self._tell(partition, self.book(partition), [run_id])
+
+    async def give_up(self, partition: int, run_ids: list[str]) -> None:
+        """End runs that nobody works on any more."""
         book = self.book(partition)
-        await self._tell(partition, book, [run_id])
-        book.forget(Touched(runs={run_id: None}))
+        await asyncio.gather(*book.write(book.give_up(run_ids)))
+        await self._tell(partition, book, run_ids)
 
     async def _tell(self, partition: int, book: Book, run_ids: list[str]) -> None:
         """Publish the statuses of runs, as they stand now; one at a time, so that an old one never follows a newer."""
         async with self._telling[partition]:
             statuses = [status for run_id in run_ids if (status := book.status(run_id))]
             await produce(self._app.aiokafka_producer, topics.RUN_STATUS.name, partition, map(_status_record, statuses))
+        book.forget(Touched(runs=dict.fromkeys(run_ids)))
 
     async def _tell_progress(self) -> None:
         while not self._app.should_stop:
@@ -120,17 +147,25 @@ class Track:
                     await self._tell(partition, book, dirty)
                 except (KafkaError, PartitionNotOwned) as error:
                     log.warning("progress_not_told", partition=partition, error=repr(error))
+                    book.dirty.update(dict.fromkeys(dirty))
 
 
-def _read_events(batch: Batch) -> tuple[list[RunEvent], dict[int, str]]:
-    events, unreadable = [], {}
+def _read_events(batch: Batch) -> tuple[list[RunEvent], list[ReplayRequested], dict[int, str]]:
+    """What happened to runs, what is asked of them, and what cannot be read."""
+    events: list[RunEvent] = []
+    replays: list[ReplayRequested] = []
+    unreadable = {}
     for i, record in enumerate(batch.records):
         try:
-            events.append(RUN_EVENT.validate_json(record.value or b""))
+            event = RUN_EVENT.validate_json(record.value or b"")
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-            unreadable[i] = f"not a RunEvent: {first['msg']}"
-    return events, unreadable
+            unreadable[i] = problem("RunEvent", error)
+        else:
+            if isinstance(event, ReplayRequested):
+                replays.append(event)
+            else:
+                events.append(event)
+    return events, replays, unreadable
 
 
 def _read_results(batch: Batch) -> tuple[list[Result], dict[int, str]]:

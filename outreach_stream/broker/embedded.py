@@ -94,10 +94,14 @@ class EmbeddedBroker:
         finally:
             cancelled.set()
 
-    async def _start(self, class_path: list[Path]) -> None:
+    def configuration(self) -> str:
+        """Kafka's `server.properties` for the start that comes; takes its ports."""
         ports = choose_ports(self.port)
         self.port = ports.broker
-        self.folder.properties.write_text(server_properties(self.folder.path, ports))
+        return server_properties(self.folder.path, ports)
+
+    async def _start(self, class_path: list[Path]) -> None:
+        self.folder.properties.write_text(self.configuration())
         self.folder.turn_log()
         if not self.folder.formatted:
             self._run(self.folder.format_command(class_path))

@@ -25,6 +25,7 @@ class DataFolder:
         self.path = path.absolute()
         self.properties = self.path / "server.properties"
         self.log = self.path / "kafka.log"
+        self.cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         self._lock: int | None = None
 
     @property
@@ -34,8 +35,7 @@ class DataFolder:
 
     def format_command(self, class_path: list[Path]) -> list[str]:
         """The command that formats it. A cluster id may begin with a dash, hence the equals sign."""
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        return java_command(class_path, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}",
+        return java_command(class_path, "kafka.tools.StorageTool", "format", f"--cluster-id={self.cluster_id}",
                             f"--config={self.properties}")
 
     async def lock(self) -> None:

@@ -65,7 +65,7 @@ class SmtpTimeouts(Strict):
     connect: Duration = "15s"  # type: ignore[assignment]
     """TCP, TLS, greeting and login, together."""
     command: Duration = "60s"  # type: ignore[assignment]
-    """Each reply before the message is handed over."""
+    """Each reply before the message is handed over, and each 64 KiB of the message."""
     data: Duration = "10m"  # type: ignore[assignment]
     """The reply to the final dot. RFC 5321 section 4.5.3.2.6 asks for 10 minutes: less makes duplicates."""
 

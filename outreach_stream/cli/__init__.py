@@ -8,16 +8,24 @@ import typer
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.lazy import Lazy, lazy_app
 
-_START, _RUNS, _SERVICES, _SETUP = "Start here", "Runs", "Services", "Set up and check"
+_START, _RUNS, _SERVICES = "Start here", "Runs", "Services"
+_TROUBLE, _SETUP = "When something is wrong", "Set up and check"
 
 COMMANDS = {
     "demo": Lazy(_START, "Show the whole flow on this machine, with a broker, a database and an inbox of its own.",
                  "demo:demo"),
     "trigger": Lazy(_RUNS, "Start a run of a workflow, once for each slot or key.", "trigger:trigger"),
     "watch": Lazy(_RUNS, "Follow a run until it has ended and its log is written.", "watch:watch"),
+    "cancel": Lazy(_RUNS, "Cancel a run: whoever has not been mailed yet is not mailed any more.", "cancel:cancel"),
+    "pause": Lazy(_RUNS, "Pause a run: nobody of it is mailed until it is resumed.", "pause:pause"),
+    "resume": Lazy(_RUNS, "Resume a run that was paused.", "resume:resume"),
+    "replay": Lazy(_RUNS, "Mail some recipients of an ended run, by how they ended, as a run of its own.",
+                   "replay:replay"),
     "worker": Lazy(_SERVICES, "Work in one or more roles, until Ctrl-C or SIGTERM.", "worker:worker"),
     "gateway": Lazy(_SERVICES, "Serve the HTTP API: trigger runs and look at them.", "gateway:gateway"),
     "broker": Lazy(_SERVICES, "Run a real Kafka of one node in the foreground, until Ctrl-C.", "broker:broker"),
+    "engine": Lazy(_TROUBLE, "Show which engines take mail, stop one, let one go on.", "engine:app"),
+    "dead-letters": Lazy(_TROUBLE, "List, show and put back records that could not be read.", "dead_letters:app"),
     "topics": Lazy(_SETUP, "Create, check and list the topics.", "topics:app"),
     "catalog": Lazy(_SETUP, "Check the catalog of workflows, templates and engines.", "catalog:app"),
 }

@@ -39,10 +39,19 @@ def progress_text(status: RunStatus, rate: float) -> str:
     said += [f"{name.replace('_', ' ')} {count:,}" for name in ("expired", "in_doubt", "cancelled", "skipped")
              if (count := getattr(counts, name))]
     said.append(f"{rate:,.0f}/s")
-    if rate and left:
+    said += situation(status)
+    if rate and left and not situation(status):
         minutes, seconds = divmod(round(left / rate), 60)
         said.append(f"ETA {minutes}:{seconds:02}")
     return " · ".join(said)
+
+
+def situation(status: RunStatus) -> list[str]:
+    """What is in a run's way."""
+    said = ["cancelling"] if status.cancelling else ["paused"] if status.paused else []
+    if status.engine_stopped:
+        said.append(f"engine {status.engine} stopped: {status.engine_stopped}")
+    return said
 
 
 class RunDisplay:
@@ -55,7 +64,8 @@ class RunDisplay:
             TextColumn("{task.description:<12}"), BarColumn(), TextColumn("{task.completed:,}/{task.total:,}"),
             TextColumn("{task.fields[said]}"), console=self._console, transient=False)
         self._task = self._bar.add_task("QUEUED", total=1, said="")
-        self._last: tuple[str, float] = ("", 0.0)
+        self._parent_told = False
+        self._last: tuple[list[str], float] = ([], 0.0)
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -70,14 +80,17 @@ class RunDisplay:
     def show(self, status: RunStatus) -> None:
         """Show where the run stands now."""
         now = monotonic()
+        if status.parent and not self._parent_told:
+            self._parent_told = True
+            self._console.print(f"It replays run {status.parent}.", highlight=False, soft_wrap=True)
         text = progress_text(status, self._pace.rate(now, status.counts.ended))
         if self._console.is_terminal:
             self._bar.update(self._task, description=status.state, said=text, completed=status.counts.ended,
                              total=max(status.counts.total, 1 if not status.state.terminal else 0))
             return
-        state, at = self._last
-        if status.state != state or now - at >= LINE_EVERY:
-            self._last = (status.state, now)
+        stands, (stood, at) = [status.state, *situation(status)], self._last
+        if stands != stood or now - at >= LINE_EVERY:
+            self._last = (stands, now)
             self._console.print(f"{status.state}: {status.counts.ended:,} of {status.counts.total:,} · {text}",
                                 highlight=False, soft_wrap=True)
 
@@ -87,6 +100,8 @@ def closing_lines(status: RunStatus) -> list[str]:
     lines = [f"{status.state}: {status.counts.sent:,} of {status.counts.total:,} sent"]
     if status.reason:
         lines.append(f"Reason: {status.reason}")
+    if status.parent:
+        lines.append(f"Replay of: {status.parent}")
     lines += [f"Warning: {warning}" for warning in status.warnings]
     if status.counts.possible_duplicates:
         lines.append(f"{status.counts.possible_duplicates} may have been mailed twice; the log marks them.")

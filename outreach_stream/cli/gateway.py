@@ -42,8 +42,9 @@ def _listening(host: str, port: int) -> socket.socket:
 
 async def _serve(settings: Settings, listening: socket.socket) -> None:
     from outreach_stream.catalog.folder import FolderCatalog  # noqa: PLC0415
-    from outreach_stream.gateway.api import Gateway, build  # noqa: PLC0415
+    from outreach_stream.gateway.api import build  # noqa: PLC0415
     from outreach_stream.gateway.server import serve  # noqa: PLC0415
+    from outreach_stream.gateway.service import Gateway  # noqa: PLC0415
 
     async def serve_on(bootstrap: str) -> None:
         stop = asyncio.Event()

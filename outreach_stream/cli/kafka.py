@@ -2,12 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from outreach_stream.broker.admin import check_topics, create_topics
 from outreach_stream.broker.choose import choose_broker
@@ -17,12 +19,31 @@ from outreach_stream.broker.jars import jars_cached
 from outreach_stream.broker.progress import download_display
 from outreach_stream.broker.ready import answers
 from outreach_stream.cli.exits import CommandError, Exit
+from outreach_stream.gateway.writer import BrokerAwayError, Writer
 from outreach_stream.settings import Settings
 
 PATIENCE = 15.0
 """Seconds to wait for a named broker that does not answer: it may be starting together with us."""
 
+READ_TIMEOUT = 30.0
+"""Seconds in which what a topic has must have been read."""
+
+TOPICS_HINT = "(Are the topics there? `outreach topics check`.)"
+
 _log = structlog.get_logger()
+
+
+class Reader(Protocol):
+    """What follows a topic: `gateway.statuses.RunStatuses`, `gateway.controls.Controls`."""
+
+    async def start(self) -> None:
+        """Begin."""
+
+    async def stop(self) -> None:
+        """End."""
+
+    async def caught_up(self) -> object:
+        """Return when all is read that was there."""
 
 
 def kafka_folder(settings: Settings) -> Path:
@@ -45,6 +66,7 @@ async def find_kafka(settings: Settings, patience: float = PATIENCE) -> str:
 
 
 async def _answering(bootstrap: str, patience: float) -> None:
+    check_address(bootstrap)
     for waited in range(max(1, round(patience))):
         if await answers(bootstrap):
             return
@@ -52,6 +74,47 @@ async def _answering(bootstrap: str, patience: float) -> None:
             _log.warning("broker_awaited", bootstrap=bootstrap, seconds=patience)
         await asyncio.sleep(1)
     raise BrokerUnreachableError(f"No Kafka answers at {bootstrap} (OUTREACH_KAFKA_BOOTSTRAP).\n{WAYS_OUT}")
+
+
+def check_address(bootstrap: str) -> None:
+    """Raises `CommandError` for what is no list of `host:port`."""
+    if not all(re.fullmatch(r"\S+:\d{1,5}", each) for each in bootstrap.split(",")):
+        raise CommandError(f"{bootstrap!r} is no address of Kafka: write host:port, several with commas between.",
+                           Exit.USAGE)
+
+
+@contextmanager
+def told_if_away(bootstrap: str, doing: str) -> Iterator[None]:
+    """What Kafka does not do in the block, or not in time, is raised as `BrokerUnreachableError`."""
+    try:
+        yield
+    except (KafkaError, OSError) as error:      # a TimeoutError is an OSError
+        raise BrokerUnreachableError(
+            f"Kafka at {bootstrap} fails in {doing} ({type(error).__name__}).\n{TOPICS_HINT}") from error
+
+
+@asynccontextmanager
+async def read_to_end[T: Reader](reader: T, bootstrap: str) -> AsyncIterator[T]:
+    """`reader` with all that its topic has, kept up to date while the block lasts. Raises `BrokerUnreachableError`."""
+    await reader.start()
+    try:
+        with told_if_away(bootstrap, "being read"):
+            async with asyncio.timeout(READ_TIMEOUT):
+                await reader.caught_up()
+        yield reader
+    finally:
+        await reader.stop()
+
+
+@asynccontextmanager
+async def writing(bootstrap: str, what: str, repeated: str = "Repeat it") -> AsyncIterator[Writer]:
+    """A writer of `what`; `repeated` says what to do if it is not acknowledged. Raises `BrokerUnreachableError`."""
+    try:
+        async with Writer(bootstrap) as writer:
+            yield writer
+    except BrokerAwayError as error:
+        raise BrokerUnreachableError(f"{bootstrap} did not acknowledge {what}: {error}.\nIt may have been accepted all "
+                                     f"the same. {repeated}. {TOPICS_HINT}") from error
 
 
 async def _embedded_here(settings: Settings) -> str | None:

@@ -26,12 +26,18 @@ class Lazy:
         """The command itself."""
         module, _, name = self.place.partition(":")
         found = getattr(import_module(f"outreach_stream.cli.{module}"), name)
-        return get_command(found) if isinstance(found, typer.Typer) else _single(found)
+        return _group(found) if isinstance(found, typer.Typer) else _single(found)
 
 
 def _single(function: Callable[..., None]) -> Any:
     app = typer.Typer(add_completion=False)
     app.command(help=_flowing(inspect.getdoc(function) or ""))(function)
+    return get_command(app)
+
+
+def _group(app: typer.Typer) -> Any:
+    for command in app.registered_commands:
+        command.help = _flowing(inspect.getdoc(command.callback) or "")
     return get_command(app)
 
 

@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from outreach_stream.broker.admin import check_topics, create_topics, describe_topics
-from outreach_stream.broker.errors import NoBrokerError
+from outreach_stream.broker.errors import WAYS_OUT, BrokerUnreachableError, NoBrokerError
+from outreach_stream.broker.ready import answers
 from outreach_stream.cli.exits import CommandError, Exit
-from outreach_stream.cli.kafka import find_kafka, kafka_folder
+from outreach_stream.cli.kafka import check_address, find_kafka, kafka_folder, told_if_away
 from outreach_stream.settings import load_settings
 from outreach_stream.topics import FLOW, Topic
 
@@ -31,7 +32,8 @@ Anything else: alter the topic's configuration with Kafka's own tools; it is nev
 def create(bootstrap: Bootstrap = None) -> None:
     """Create the topics that are missing. Those that exist are left as they are."""
     settings, address = load_settings(), _address(bootstrap)
-    created = asyncio.run(create_topics(address, settings.layout(), settings.replication))
+    with told_if_away(address, "creating topics"):
+        created = asyncio.run(create_topics(address, settings.layout(), settings.replication))
     print("\n  ".join([f"{len(created)} topics created, {len(FLOW) - len(created)} were there.", *created]))
     _report(address)
 
@@ -46,7 +48,9 @@ def check(bootstrap: Bootstrap = None) -> None:
 @app.command("list")
 def list_topics(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
     """Show every topic in the order in which a mail meets them, with its real number of partitions."""
-    found = asyncio.run(describe_topics(_address(bootstrap)))
+    address = _address(bootstrap)
+    with told_if_away(address, "describing its topics"):
+        found = asyncio.run(describe_topics(address))
     rows = [_row(topic, found[topic.name].partitions if topic.name in found else None) for topic in FLOW]
     if as_json:
         print(json.dumps(rows, indent=2))
@@ -69,15 +73,22 @@ def _row(topic: Topic, partitions: int | None) -> dict[str, str | int | bool | N
 
 def _report(bootstrap: str) -> None:
     """Raises `CommandError` that says what is wrong with the topics, if anything is."""
-    problems = asyncio.run(check_topics(bootstrap, load_settings().layout()))
+    with told_if_away(bootstrap, "describing its topics"):
+        problems = asyncio.run(check_topics(bootstrap, load_settings().layout()))
     if problems:
         raise CommandError("\n".join([*map(str, problems), ADVICE]))
 
 
 def _address(bootstrap: str | None) -> str:
-    """The Kafka that is named, else the embedded one that runs on the state folder. Raises `CommandError`."""
+    """The Kafka that is named, else the embedded one that runs on the state folder; one that answers.
+
+    Raises `CommandError`, or `BrokerUnreachableError`.
+    """
     settings = load_settings()
     if named := bootstrap or settings.kafka_bootstrap:
+        check_address(named)
+        if not asyncio.run(answers(named)):
+            raise BrokerUnreachableError(f"No Kafka answers at {named}.\n{WAYS_OUT}")
         return named
     try:
         return asyncio.run(find_kafka(settings))

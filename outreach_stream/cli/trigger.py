@@ -9,12 +9,13 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from outreach_stream.broker.errors import BrokerUnreachableError
 from outreach_stream.cli.exits import CommandError, Exit
-from outreach_stream.cli.kafka import find_kafka
+from outreach_stream.cli.kafka import find_kafka, writing
 from outreach_stream.cli.process import command
 from outreach_stream.domain.states import RunState
 from outreach_stream.domain.triggers import WorkflowTriggered
+from outreach_stream.gateway.publisher import TriggerPublisher
+from outreach_stream.gateway.writer import RecordTooLargeError
 from outreach_stream.settings import Settings
 
 SOURCE = "cli"
@@ -77,28 +78,23 @@ def _recipient(given: str) -> dict[str, str]:
 
 
 async def _trigger(event: WorkflowTriggered, settings: Settings, *, wait: bool, as_json: bool) -> int:
-    from outreach_stream.cli.watch import final_status, outcome  # noqa: PLC0415 - aiokafka, once the usage is right
-    from outreach_stream.gateway.publisher import BrokerAwayError, TriggerPublisher  # noqa: PLC0415
+    from outreach_stream.cli.watch import followed  # noqa: PLC0415 - the display, once the usage is right
 
     bootstrap = await find_kafka(settings, patience=5)
-    publisher = TriggerPublisher(bootstrap)
-    try:
-        run = await publisher.publish(event)
-    except BrokerAwayError as error:
-        raise BrokerUnreachableError(
-            f"{bootstrap} did not acknowledge the trigger: {error}.\nIt may have been accepted all the same: repeat it "
-            "with a --slot or --key, and it is one run. (Are the topics there? `outreach topics check`.)") from error
-    finally:
-        await publisher.stop()
-    if not wait:
-        _say({"run_id": run, "workflow_id": event.workflow_id, "state": RunState.QUEUED}, as_json=as_json)
-        return Exit.OK
-    if not as_json:
-        print(f"Run {run}", flush=True)
-    status = await final_status(run, bootstrap, show="nothing" if as_json else "progress", patience=None)
-    if as_json:
-        print(status.model_dump_json(exclude_none=True))
-    return outcome(status)
+    run = await published(event, bootstrap)
+    if wait:
+        return await followed(run, bootstrap, as_json=as_json)
+    _say({"run_id": run, "workflow_id": event.workflow_id, "state": RunState.QUEUED}, as_json=as_json)
+    return Exit.OK
+
+
+async def published(event: WorkflowTriggered, bootstrap: str) -> str:
+    """Publish a trigger; returns its run's id when Kafka has it for sure. Raises `BrokerError`, `CommandError`."""
+    async with writing(bootstrap, "the trigger", "Repeat it with a --slot or --key, and it is one run") as writer:
+        try:
+            return await TriggerPublisher(writer).publish(event)
+        except RecordTooLargeError as error:
+            raise CommandError(f"The trigger: {error}. Give fewer recipients, or have a query find them.") from error
 
 
 def _say(said: dict[str, Any], *, as_json: bool) -> None:

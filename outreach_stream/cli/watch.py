@@ -74,6 +74,16 @@ async def final_status(run: str, bootstrap: str, *, show: Show,
     return last
 
 
+async def followed(run: str, bootstrap: str, *, as_json: bool) -> Exit:
+    """Follow a run that was just triggered to its end, as `--wait` does; returns its exit code."""
+    if not as_json:
+        print(f"Run {run}", flush=True)
+    status = await final_status(run, bootstrap, show="nothing" if as_json else "progress", patience=None)
+    if as_json:
+        print(status.model_dump_json(exclude_none=True))
+    return outcome(status)
+
+
 async def _statuses(run: str, bootstrap: str, patience: float | None) -> AsyncIterator[RunStatus]:
     """The run's status at each change, and about every second in between, to the last one."""
     statuses = RunStatuses(bootstrap)

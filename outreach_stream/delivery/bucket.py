@@ -2,35 +2,39 @@
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from time import monotonic
+
+from outreach_stream.delivery.turns import Turns
 
 WIRE_SHARE = 0.5
 """Part of the burst kept back for the wire: the promise is counted where mails arrive, and a hand-over takes a
 varying time. The other part makes up for tokens that were taken late."""
 
-SHARE_POLL = 0.25
-"""Seconds after which a waiting mail looks again: the share may have changed."""
-
 
 class Bucket:
     """At most rate + burst mails in any one-second window, for this process's share of the engine's lanes.
 
-    Each mail waits for its token in turn (first come, first served), and the token is the last thing it waits for.
+    Each mail waits for its token in turn, and the token is the last thing it waits for. Whose turn it is, express or
+    bulk, is decided when the token is there: an express mail need not wait for the one that came before it.
     """
 
     def __init__(self, rate: float | None, burst: float | None, clock: Callable[[], float] = monotonic) -> None:
         """`rate` in mails per second, `burst` in mails; a rate of None is no limit."""
         self._engine_rate, self._engine_burst, self._clock = rate, burst or 1.0, clock
-        self._rate, self._capacity = 0.0, 1.0
+        self._rate, self._factor, self._capacity = 0.0, 1.0, 1.0
         self._tokens, self._at = 0.0, clock()
         self._paused_until = self._at
-        self._turn = asyncio.Lock()
+        self._turns = Turns(self._given_up)
+        self._called = False  # somebody whose turn it is has not run yet
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def unlimited(self) -> bool:
         """Whether the engine has no rate."""
         return self._engine_rate is None
 
+    # --- what is ordered ---
     def limit(self, rate: float | None, burst: float | None) -> None:
         """The engine's limits have changed; to be followed by `share`."""
         self._engine_rate, self._engine_burst = rate, burst or 1.0
@@ -40,28 +44,96 @@ class Bucket:
         self._rate = (self._engine_rate or 0.0) * fraction
         self._capacity = max(1.0, self._engine_burst * fraction * WIRE_SHARE)
         self._tokens, self._at = 0.0, self._clock()
+        self._changed()
+
+    def scale(self, factor: float) -> None:
+        """Use this part of the share from now on, more than 0 and 1 at most; what is saved up stays as it is."""
+        if factor != self._factor:
+            self._settle(self._clock())
+            self._factor = factor
+            self._changed()
 
     def pause(self, seconds: float) -> None:
-        """Give no token for so long from now: the provider asked for it. Pauses do not add up."""
-        self._paused_until = max(self._paused_until, self._clock() + seconds)
+        """Give no token for so long from now: the provider asked for it. Pauses do not add up, and save nothing up."""
+        now = self._clock()
+        self._settle(now)
+        self._paused_until = max(self._paused_until, now + seconds)
+        self._changed()
 
+    def resume(self) -> None:
+        """End the pause: an operator says that the engine may go on."""
+        self._paused_until = min(self._paused_until, self._clock())
+        self._changed()
+
+    # --- what mails ask for ---
     def wait_time(self) -> float:
-        """Seconds until there is a token; 0: now. Infinite without a lane."""
+        """Seconds until there may be a token; 0: now. Infinite without a lane."""
         now = self._clock()
         if now < self._paused_until:
             return self._paused_until - now
         if self.unlimited:
             return 0.0
-        self._tokens = min(self._capacity, self._tokens + (now - self._at) * self._rate)
-        self._at = now
+        self._settle(now)
         if self._tokens >= 1:
             return 0.0
-        return (1 - self._tokens) / self._rate if self._rate else float("inf")
+        rate = self._rate * self._factor
+        return (1 - self._tokens) / rate if rate else inf
 
-    async def take(self) -> None:
+    @property
+    def free(self) -> bool:
+        """Whether `take` would not wait."""
+        return not (self._called or self._turns.waiting or self.wait_time() > 0)
+
+    async def take(self, express: bool = False) -> None:
         """Wait for a token and take it. Nothing is awaited between the taking and the return."""
-        async with self._turn:
-            while (wait := self.wait_time()) > 0:  # noqa: ASYNC110 - a time is waited for, no event
-                await asyncio.sleep(min(wait, SHARE_POLL))
-            if not self.unlimited:
-                self._tokens -= 1
+        if self.free:
+            self._turns.count(express)
+        else:
+            await self._turn(express)
+        if not self.unlimited:
+            self._tokens -= 1
+        self._look()
+
+    def _settle(self, now: float) -> None:
+        """Fill in the tokens up to now, but for the pause."""
+        since = max(self._at, self._paused_until)
+        if now > since:
+            self._tokens = min(self._capacity, self._tokens + (now - since) * self._rate * self._factor)
+        self._at = now
+
+    async def _turn(self, express: bool) -> None:
+        """Wait until it is our turn and there is a token."""
+        called = False
+        while not called or self.wait_time() > 0:  # when called too: a pause may have come in between
+            if self._timer is None:
+                self._set_timer()
+            await self._turns.wait(express, first=called)
+            called, self._called = True, False
+
+    def _look(self) -> None:
+        """Call the next if there is a token, else look again when there is."""
+        if self._called or not self._turns.waiting:
+            return
+        if self.wait_time() > 0:
+            self._set_timer()
+        else:
+            self._called = self._turns.call()
+
+    def _changed(self) -> None:
+        """The next token comes at another time."""
+        if self._turns.waiting:
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        wait = self.wait_time()
+        self._timer = None if wait == inf else asyncio.get_running_loop().call_later(wait, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._look()
+
+    def _given_up(self) -> None:
+        self._called = False
+        self._look()

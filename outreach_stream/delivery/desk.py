@@ -1,4 +1,4 @@
-"""One engine at work in this process: its connections, its pace and its places."""
+"""One engine at work in this process: its connections, its pace, its places, and whether it takes anything at all."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,12 @@ from typing import NamedTuple
 import structlog
 
 from outreach_stream.delivery.bucket import Bucket
-from outreach_stream.domain.outcomes import EngineStopped, Outcome, Refusal, Throttled, Transient
+from outreach_stream.delivery.fuse import Fuse
+from outreach_stream.delivery.throttle import factor_at, throttled
+from outreach_stream.delivery.turns import Places
+from outreach_stream.domain.clock import Clock, wall_clock
+from outreach_stream.domain.control import Control, EngineFuse, EngineThrottle
+from outreach_stream.domain.outcomes import EngineStopped, Failure, Outcome, Refusal, Throttled, Transient
 from outreach_stream.domain.ports import Connection, Engine
 
 log = structlog.get_logger()
@@ -17,10 +22,12 @@ SECONDS_AHEAD = 5.0
 """Mails that wait for a token hold a connection; a slow engine's would be idle too long and be closed on us."""
 UNREACHABLE_SECONDS = 1.0
 """Between two attempts to connect, for each place."""
-THROTTLED_SECONDS = 5.0
-"""The pause when the provider did not say how long."""
-LONGEST_PAUSE = 300.0
-"""Seconds; who asks for a longer pause is asked again after this one."""
+
+UNKNOWN = "engine_unknown"
+"""The reason of an engine that the catalog does not have: it needs no operator's word to go on when it is there."""
+
+type Tell = Callable[[str, EngineFuse | EngineThrottle], None]
+"""Has an engine's order published, by the engine's id; must not wait."""
 
 
 class Allowance(NamedTuple):
@@ -32,6 +39,9 @@ class Allowance(NamedTuple):
     """Mails at once."""
     lanes: list[int]
     """The partitions that its mails are spread over."""
+    hourly: int | None = None
+    """Mails in any hour; None: no cap."""
+    daily: int | None = None
 
 
 @dataclass(slots=True)
@@ -41,15 +51,24 @@ class Desk:
     id: str
     engine: Engine
     bucket: Bucket
-    places: int
+    size: int
     """Mails in work at a time, those included whose end is not on record yet: a crash repeats no more than these."""
     limits: Allowance
     partitions: int
     """Partitions there are, the engine's lanes among them."""
-    slots: asyncio.Semaphore = field(init=False)
+    control: Control = field(default_factory=Control)
+    tell: Tell = lambda _engine, _order: None
+    clock: Clock = wall_clock
+    places: Places = field(init=False)
+    _fuse: Fuse = field(default_factory=Fuse)
+    _tripped: str | None = None
+    """Why it stopped, until `control` says so."""
+    _throttle: EngineThrottle | None = None
+    _heard: tuple[EngineFuse | None, EngineThrottle | None] = (None, None)
+    """The last words of `control`. What we said ourselves and is still on its way there stands meanwhile."""
 
     def __post_init__(self) -> None:
-        self.slots = asyncio.Semaphore(self.places)
+        self.places = Places(self.size)
 
     @classmethod
     def of(cls, engine_id: str, engine: Engine, limits: Allowance, *, concurrency: int, partitions: int) -> "Desk":
@@ -67,12 +86,72 @@ class Desk:
         """
         share = len(owned.intersection(self.limits.lanes)) / len(self.limits.lanes)
         self.bucket.share(share or (len(owned) / self.partitions if busy else 0.0))
+        self.follow()
 
     def limit(self, limits: Allowance) -> None:
         """The engine's limits have changed; to be followed by `own`."""
         self.limits = limits
         self.bucket.limit(limits.rate, limits.burst)
 
+    # --- what it hears of the engine ---
+    @property
+    def stopped(self) -> str | None:
+        """Why nothing is handed to the engine; None: it takes mails."""
+        fuse = self.control.fuse(self.id)
+        return fuse.reason if fuse else self._tripped
+
+    def heed(self, outcome: Outcome, began: float | None = None) -> None:
+        """Pause, slow down or stop, here at once and by an order everywhere, if an answer asks for it.
+
+        `began`: when the attempt was handed over; None: it did not come to that.
+        """
+        if isinstance(outcome, Throttled):
+            self._slow_down(outcome, began)
+        if (reason := self._fuse.feel(outcome)) is not None and self.stopped is None:
+            log.error("engine_stopped", engine=self.id, reason=reason)
+            self._tripped = reason
+            if getattr(outcome, "reason", "") != UNKNOWN:
+                self.tell(self.id, EngineFuse(reason=reason, at=self.clock(), by="sender"))
+
+    def _slow_down(self, outcome: Throttled, began: float | None) -> None:
+        now = self.clock()
+        order = throttled(self._throttle, outcome.retry_after, outcome.reason, now, began)
+        if order is not None:
+            log.warning("engine_throttled", engine=self.id, reason=order.reason, factor=order.factor,
+                        seconds=round(order.until - now, 1))
+            self._throttle = order
+            self.follow()
+            self.tell(self.id, order)
+
+    def ordered(self) -> bool:
+        """An order about the engine has come: it counts from here on. Returns whether it says: stop, or: go on."""
+        fuse, throttle = self.control.fuse(self.id), self.control.throttle(self.id)
+        (fuse_before, throttle_before), self._heard = self._heard, (fuse, throttle)
+        if fuse != fuse_before:
+            self._tripped = None
+            self._fuse.reset()
+        if throttle != throttle_before:
+            self._throttle = throttle
+            if throttle is None:
+                self.bucket.resume()
+        self.follow()
+        return fuse != fuse_before
+
+    def found(self) -> bool:
+        """The catalog has the engine (again); returns whether it was missed."""
+        missed = self._tripped is not None and self._tripped.startswith(UNKNOWN)
+        if missed:
+            self._tripped = None
+        return missed
+
+    def follow(self) -> None:
+        """Keep to the pace that was asked for, as it is now: it climbs back by itself."""
+        now = self.clock()
+        if self._throttle is not None and self._throttle.until > now:
+            self.bucket.pause(self._throttle.until - now)
+        self.bucket.scale(factor_at(self._throttle, now))
+
+    # --- connections ---
     async def connect(self, given_up: Callable[[], bool]) -> Connection | Refusal:
         """A connection, or why there is none. What may pass is the engine's trouble and costs no recipient an attempt.
 
@@ -84,40 +163,39 @@ class Desk:
                 connection = await self.engine.acquire()
             except Exception as error:
                 log.exception("acquire_failed", engine=self.id)
-                return EngineStopped("engine_error", type(error).__name__)
-            if not isinstance(connection, Transient | Throttled) or given_up():
+                connection = EngineStopped("engine_error", type(error).__name__)
+            if not isinstance(connection, Failure):
+                return connection
+            self.heed(connection)
+            if not isinstance(connection, Transient | Throttled):
                 return connection
             if not told:
                 log.warning("engine_unreachable", engine=self.id, reason=connection.reason)
                 told = True
-            await asyncio.sleep(_pause(connection, UNREACHABLE_SECONDS))
-
-    def heed(self, outcome: Outcome) -> None:
-        """Pause, for all lanes, if the provider says that we are too fast."""
-        if isinstance(outcome, Throttled):
-            self.bucket.pause(_pause(outcome, THROTTLED_SECONDS))
-
-
-def _pause(outcome: Transient | Throttled, default: float) -> float:
-    asked = outcome.retry_after if isinstance(outcome, Throttled) else None
-    return default if asked is None else min(asked, LONGEST_PAUSE)
+            until = self.clock() + (self.bucket.wait_time() if isinstance(connection, Throttled) else 0.0)
+            while not given_up():
+                await asyncio.sleep(UNREACHABLE_SECONDS)
+                if self.clock() >= until:
+                    break
+            else:
+                return connection
 
 
 class Slot:
     """A place at a desk, given up while nothing is on the wire."""
 
-    __slots__ = ("_desk", "_held")
+    __slots__ = ("_desk", "_express", "_held")
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk, self._held = desk, False
+    def __init__(self, desk: Desk, *, express: bool = False) -> None:
+        self._desk, self._express, self._held = desk, express, False
 
     async def take(self) -> None:
         """Wait for a place."""
-        await self._desk.slots.acquire()
+        await self._desk.places.take(express=self._express)
         self._held = True
 
     def give(self) -> None:
         """Leave the place; nothing if there is none."""
         if self._held:
             self._held = False
-            self._desk.slots.release()
+            self._desk.places.give()

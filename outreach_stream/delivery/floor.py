@@ -3,57 +3,103 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
-from outreach_stream.delivery.deliver import Delivery, Item
-from outreach_stream.delivery.desk import Allowance, Desk
-from outreach_stream.delivery.lane import Composers, Lane, LaneKey, LaneParts, Spawn
-from outreach_stream.delivery.recorder import Publish, Recorder
+from outreach_stream.delivery.deliver import Delivery
+from outreach_stream.delivery.desk import Allowance, Desk, Tell
+from outreach_stream.delivery.groups import Groups
+from outreach_stream.delivery.item import Item, LaneKey
+from outreach_stream.delivery.lane import Lane
+from outreach_stream.delivery.lane_parts import Briefs, LaneParts, Spawn
+from outreach_stream.delivery.later import lanes_with_entries
+from outreach_stream.delivery.mover import HandOn, Moved, Mover
+from outreach_stream.delivery.quota import Caps, Quota
+from outreach_stream.delivery.recorder import Delivered, Publish, Recorder
 from outreach_stream.delivery.sent import SentRecord
 from outreach_stream.domain.clock import Clock
-from outreach_stream.domain.ports import Copies
+from outreach_stream.domain.control import Control, Subject
+from outreach_stream.domain.ports import Copies, Ledgered
 
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class Floor:
-    """Opens lanes as requests arrive, and closes all of them when partitions leave."""
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the floor stands on."""
 
     table: Copies
     publish: Publish
-    composers: Composers
+    hand_on: HandOn
+    briefs: Briefs
     desk: Callable[[str], Desk]
     """The desk of an engine by its id: made at the first call, the same afterwards."""
-    held: Callable[[str], bool]
-    """Whether a topic's requests are held when in doubt, rather than mailed again."""
+    express: Callable[[str], bool]
+    """Whether a topic's requests go ahead of bulk."""
+    own_work: Callable[[str, int], Ledgered]
+    """A place in the ledger of a topic's partition, for a request that comes from its table."""
+    tell: Tell
     spawn: Spawn
     clock: Clock
-    _owned: set[int] = field(default_factory=set)
-    _lanes: dict[LaneKey, Lane] = field(default_factory=dict)
-    _records: dict[int, SentRecord] = field(default_factory=dict)
-    """By partition: its bulk and express lanes share one."""
-    _recorder: Recorder | None = None
-    _recording: asyncio.Task[None] | None = None
-    _desks: dict[str, Desk] = field(default_factory=dict)
-    _told: dict[LaneKey, int] = field(default_factory=dict)
-    _resting: bool = True
+    control: Control = field(default_factory=Control)
+
+
+class Floor:
+    """Opens lanes as requests arrive or are due, and closes all of them when partitions leave."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._owned: set[int] = set()
+        self._lanes: dict[LaneKey, Lane] = {}
+        self._records: dict[int, SentRecord] = {}       # by partition: its bulk and express lanes share one
+        self._quotas: dict[tuple[int, str], Quota] = {}     # by partition and engine, likewise
+        self._desks: dict[str, Desk] = {}
+        self._told: dict[LaneKey, int] = {}
+        self._groups: tuple[Groups[Delivered], Groups[Moved]] | None = None
+        self._writing: list[asyncio.Task[None]] = []
+        self._resting = True
+        around.control.listeners.append(self._ordered)
 
     def assigned(self, partitions: set[int]) -> None:
         """These partitions of the lanes' topics are ours now. Called before the first request of an assignment."""
         self._owned, self._resting = partitions, False
         for desk in self._desks.values():
             desk.own(partitions, set())
+        for partition in partitions:
+            for key in lanes_with_entries(self._around.table, partition):
+                if key not in self._lanes:
+                    self._lanes[key] = self._open(key)
 
     def limit(self, limits: Mapping[str, Allowance]) -> None:
         """Have every desk keep the limits of its engine as they are now; of one that is not named they stay."""
         for engine, desk in self._desks.items():
-            changed = limits.get(engine, desk.limits)
+            desk.follow()
+            if engine not in limits:
+                continue
+            if desk.found():
+                self._wake(engine)
+            changed = limits[engine]
             if changed != desk.limits:
                 log.info("engine_limits_changed", engine=engine, rate=changed.rate, lanes=changed.lanes)
                 desk.limit(changed)
                 desk.own(self._owned, {key.partition for key in self._lanes if key.engine == engine})
+                for (partition, capped), quota in self._quotas.items():
+                    if capped == engine:
+                        quota.caps = _caps(changed, partition)
+
+    def _ordered(self, subject: Subject) -> None:
+        """An order has come about a run or an engine."""
+        if subject.kind == "run":
+            for lane in self._lanes.values():
+                lane.wake(subject.id)
+        elif (desk := self._desks.get(subject.id)) and desk.ordered():
+            self._wake(subject.id)
+
+    def _wake(self, engine: str) -> None:
+        for key, lane in self._lanes.items():
+            if key.engine == engine:
+                lane.wake()
 
     def put(self, topic: str, partition: int, item: Item) -> None:
         """Take the next request of a partition, in offset order; one that is leaving is delivered again."""
@@ -62,7 +108,7 @@ class Floor:
         key = LaneKey(topic, partition, item.request.engine)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = self._open(key, item.offset)
+            lane = self._lanes[key] = self._open(key)
         lane.put(item)
 
     def rest(self) -> None:
@@ -73,53 +119,72 @@ class Floor:
 
     async def last_words(self) -> None:
         """Before partitions leave: make durable what was not handed over, so that a deploy leaves no doubt."""
-        await asyncio.gather(*(lane.last_word() for lane in self._lanes.values()))
+        await asyncio.gather(*(lane.last_word() for lane in self._lanes.values()),
+                             *(quota.release() for quota in self._quotas.values()))
 
     def close(self) -> None:
         """The partitions have left: stop every lane."""
         self._resting = True
         for lane in self._lanes.values():
             lane.close()
-        if self._recording:
-            self._recording.cancel()
-        self._recorder = self._recording = None
-        for state in (self._lanes, self._records, self._told):
+        for task in self._writing:
+            task.cancel()
+        self._groups = None
+        for state in (self._lanes, self._records, self._quotas, self._told, self._writing):
             state.clear()
 
     def progress(self) -> Iterator[tuple[LaneKey, int]]:
         """Lanes that have come further since the last call: everything below the offset is finished."""
         for key, lane in self._lanes.items():
-            if self._told.get(key) != lane.finished:
+            if self._told.get(key, 0) != lane.finished:
                 self._told[key] = lane.finished
                 yield key, lane.finished
 
-    def _open(self, key: LaneKey, first: int) -> Lane:
+    def _open(self, key: LaneKey) -> Lane:
+        around, desk = self._around, self._desk(key.engine)
         record = self._records.get(key.partition)
         if record is None:
-            record = self._records[key.partition] = SentRecord(self.table, key.partition)
-        desk = self._desk(key.engine)
+            record = self._records[key.partition] = SentRecord(around.table, key.partition)
         if not desk.bucket.unlimited and key.partition not in desk.limits.lanes:
             log.warning("request_outside_of_engines_lanes", engine=key.engine, lane=key.partition,
                         lanes=desk.limits.lanes)
             desk.own(self._owned, {key.partition})
-        delivery = Delivery(desk, not self.held(key.topic), self.clock)
-        parts = LaneParts(delivery, self.table, record, self._shared_recorder(), self.composers, self.spawn)
-        return Lane(key, parts, first)
+        recorder, mover = self._shared_groups()
+        return Lane(key, LaneParts(
+            delivery=Delivery(desk, around.express(key.topic), around.clock), table=around.table, record=record,
+            quota=self._quota(key, desk), recorder=recorder, mover=mover, briefs=around.briefs,
+            control=around.control, own_work=partial(around.own_work, key.topic, key.partition), spawn=around.spawn))
 
-    def _shared_recorder(self) -> Recorder:
-        """The recorder of all lanes of this assignment."""
-        if self._recorder is None:
-            self._recorder = Recorder(self.publish, self.clock)
-            self._recording = self.spawn(self._recorder.run())
-        return self._recorder
+    def _quota(self, key: LaneKey, desk: Desk) -> Quota:
+        around, place = self._around, (key.partition, key.engine)
+        if place not in self._quotas:
+            self._quotas[place] = Quota(around.table, key.partition, key.engine, _caps(desk.limits, key.partition),
+                                        around.clock, block=desk.size)
+        return self._quotas[place]
+
+    def _shared_groups(self) -> tuple[Groups[Delivered], Groups[Moved]]:
+        """Those of all lanes of this assignment."""
+        if self._groups is None:
+            around = self._around
+            recorder, mover = Groups(Recorder(around.publish, around.clock).write), Groups(Mover(around.hand_on).write)
+            self._groups = recorder, mover
+            self._writing += [around.spawn(recorder.run()), around.spawn(mover.run())]
+        return self._groups
 
     def _desk(self, engine: str) -> Desk:
         desk = self._desks.get(engine)
         if desk is None:
-            desk = self._desks[engine] = self.desk(engine)
+            desk = self._desks[engine] = self._around.desk(engine)
+            desk.control, desk.tell, desk.clock = self._around.control, self._around.tell, self._around.clock
+            desk.ordered()
             desk.own(self._owned, set())
         return desk
 
     async def shut(self) -> None:
         """Close the engines' connections."""
         await asyncio.gather(*(desk.engine.close() for desk in self._desks.values()))
+
+
+def _caps(limits: Allowance, partition: int) -> Caps:
+    """A partition's share of an engine's caps."""
+    return Caps(limits.hourly, limits.daily).share(limits.lanes, partition)

@@ -1,104 +1,64 @@
 """One engine's requests in one lane, during one assignment: begun in offset order, ended in any, never twice."""
 
 import asyncio
-from collections import OrderedDict, deque
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 
-from outreach_stream.delivery.deliver import Delivered, Delivery, Item
+import structlog
+
+from outreach_stream.delivery.arrivals import Arrivals
+from outreach_stream.delivery.covering import Covering
+from outreach_stream.delivery.deliver import Halted, TryLater
 from outreach_stream.delivery.desk import Slot
-from outreach_stream.delivery.recorder import Ended, Recorder
-from outreach_stream.delivery.sent import SentRecord
-from outreach_stream.delivery.steps import End, unsent
-from outreach_stream.delivery.watermark import Watermark, maybe_sent
-from outreach_stream.domain.marks import Mark, Marks
-from outreach_stream.domain.ports import Composer, Copies
-from outreach_stream.domain.states import RecipientStatus
+from outreach_stream.delivery.groups import Entered, insisted
+from outreach_stream.delivery.item import Item, ItemKey, LaneKey
+from outreach_stream.delivery.knowledge import Knowledge, LaneWitness
+from outreach_stream.delivery.lane_parts import LaneParts
+from outreach_stream.delivery.later import Entry, PutOff
+from outreach_stream.delivery.mover import Moved
+from outreach_stream.delivery.recorder import Delivered
+from outreach_stream.delivery.standing import Facts, Go, Known, Move, Park, Standing
+from outreach_stream.delivery.steps import End
+from outreach_stream.domain.ports import Brief, SpecAway
 
-type Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-"""Runs a coroutine as a task whose failure stops the worker: a lane that stands still would say nothing."""
-type Composers = Callable[[str], Coroutine[Any, Any, Composer]]
-"""The composer of a spec, by digest; waits for a spec that has not been seen yet."""
+log = structlog.get_logger()
 
-
-class LaneKey(NamedTuple):
-    """Which lane: an engine's requests in one partition of one topic."""
-
-    topic: str
-    partition: int
-    engine: str
-
-    @property
-    def watermark_key(self) -> bytes:
-        """The table's key for its watermark."""
-        return f"w:{self.engine}:{self.topic}".encode()
-
-
-@dataclass(frozen=True, slots=True)
-class LaneParts:
-    """What a lane works with."""
-
-    delivery: Delivery
-    table: Copies
-    record: SentRecord
-    recorder: Recorder
-    composers: Composers
-    spawn: Spawn
-
-
-@dataclass(frozen=True, slots=True)
-class _Witness:
-    """Keeps the lane's covered requests and the record true to how far a delivery has come."""
-
-    item: Item
-    covered: set[int]
-    record: SentRecord
-
-    def on_wire(self) -> None:
-        self.covered.discard(self.item.offset)
-
-    def off_wire(self) -> None:
-        self.covered.add(self.item.offset)
-
-    async def in_doubt(self) -> None:
-        await self.record.write([(*self.item.key, Mark.DOUBTED)])
+SPEC_SECONDS = 30.0
+"""Until a request is looked at again whose spec is not in view."""
 
 
 class Lane:
-    """Order for one request: seen before? → skipped, expired? → watermark durable → deliver → end durable → ack."""
+    """Order for one request: where does it stand? → watermark durable → deliver → end durable → ack.
 
-    def __init__(self, key: LaneKey, parts: LaneParts, first: int) -> None:
-        """`first`: the lowest offset that will be put; all below it is finished, so what was said of it is obsolete."""
+    What cannot go now is put off: durable in the lane's table, then acknowledged, and looked at again at once, since an
+    order may have come meanwhile, and then when it is due or woken.
+    """
+
+    def __init__(self, key: LaneKey, parts: LaneParts) -> None:
         self.key, self._parts = key, parts
-        self._queue: deque[Item] = deque()
-        self._arrived = asyncio.Event()
-        self._unfinished: OrderedDict[int, None] = OrderedDict()
-        self._open: dict[tuple[str, int, int], list[Item]] = {}
-        self._covered: set[int] = set()  # by the watermark, and not on the wire
-        said = {writer: Watermark.decode(value)
-                for writer, value in parts.table.copies(key.partition, key.watermark_key)}
-        self._own = said.pop(parts.table.writer, Watermark())
-        self._earlier = [mark for mark in (self._own, *said.values()) if mark.upto > first]
-        self._obsolete = [writer for writer, mark in said.items() if mark.upto <= first]
-        self._seen = 0
-        self._slots: dict[int, Slot] = {}
+        self._put_off = PutOff(parts.table, key)
+        self._arrivals = Arrivals(self._put_off, parts.own_work, parts.delivery.desk.size, parts.delivery.clock)
+        self._covering = Covering(parts.table, key, self._put_off)
+        self._knowledge = Knowledge(parts, self._covering)
+        self._open: dict[ItemKey, list[Item]] = {}
+        self._slots: dict[ItemKey, Slot] = {}
         self._deliveries: set[asyncio.Task[None]] = set()
         self._beginner = parts.spawn(self._run())
 
     # --- what its owner calls ---
     def put(self, item: Item) -> None:
         """Take the next request of the partition; in offset order."""
-        self._unfinished[item.offset] = None
-        self._seen = item.offset + 1
-        self._queue.append(item)
-        self._arrived.set()
+        self._arrivals.put(item)
+
+    def wake(self, run_id: str | None = None) -> None:
+        """An order has come, about this run or (None) about the engine."""
+        self._arrivals.wake(run_id)
 
     @property
     def finished(self) -> int:
-        """Every request of this lane below this offset is finished."""
-        return next(iter(self._unfinished), self._seen)
+        """Every request of this lane below this offset is finished, or put off."""
+        return self._arrivals.finished
 
     def rest(self) -> None:
         """The partition is about to leave: begin nothing more, so that `last_word` is the last."""
@@ -106,28 +66,23 @@ class Lane:
 
     async def last_word(self) -> None:
         """Before the partition leaves: say durably which of the covered requests were not handed over."""
-        # What an earlier cut-off left in doubt stays covered: the doubt may stand nowhere else yet.
-        certain = [offset for offset in self._covered if not maybe_sent(offset, self._earlier)]
-        if certain:
-            self._own = self._own.released(certain, self.finished)
-            await self._parts.table.write(self.key.partition, self.key.watermark_key, self._own.encode())
+        await self._covering.last_word(self.finished)
 
     def close(self) -> None:
         """The partition has left: stop everything. What is cut off on the wire stays covered, thus in doubt."""
         for task in (self._beginner, *self._deliveries):
             task.cancel()
-        for offset in list(self._slots):
-            self._leave(offset)
+        for key in list(self._slots):
+            self._leave(key)
 
-    # --- the work ---
+    # --- one request ---
     async def _run(self) -> None:
-        await asyncio.gather(*(self._parts.table.delete(self.key.partition, self.key.watermark_key, writer)
-                               for writer in self._obsolete))
+        begun = False
         while True:
-            while not self._queue:
-                self._arrived.clear()
-                await self._arrived.wait()
-            item = self._queue.popleft()
+            item = await self._arrivals.next()
+            if not begun and item.offset is not None:
+                await self._covering.begin(item.offset)
+                begun = True
             if item.batch.live:
                 await self._begin(item)
 
@@ -135,77 +90,146 @@ class Lane:
         if item.key in self._open:  # requested twice, and the first copy is in work: its end will do for both
             self._open[item.key].append(item)
             return
-        marks = self._parts.record.marks(item.request.run_id, item.request.chunk)
-        doubted = marks.has(Mark.DOUBTED, item.request.index) or (
-            item.request.skip is None and maybe_sent(item.offset, self._earlier))
-        known = self._known_end(item, marks, doubted=doubted)
         self._open[item.key] = []
-        if known is not None:
-            if await item.batch.claim(item.i):
-                self._conclude(item, known)
-            else:
-                self._open.pop(item.key, None)
+        if item.offset is not None and item.key in self._put_off:  # its entry answers for it
+            await self._acknowledge(item)
             return
-        witness = _Witness(item, self._covered, self._parts.record)
-        if doubted and not marks.has(Mark.DOUBTED, item.request.index):
-            await witness.in_doubt()
-        await self._cover(item)
-        composer = await self._parts.composers(item.request.spec)
-        slot = self._slots[item.offset] = Slot(self._parts.delivery.desk)
+        brief = await self._brief(item)
+        facts = self._knowledge.facts(item, brief)
+        step = self._knowledge.standing(item, facts, brief)
+        if not isinstance(step, Go):
+            await self._settle(item, facts, step)
+        elif item.due > self._now():
+            await self._defer(item, item.due)
+        elif brief is None:
+            await self._defer(item, self._now() + SPEC_SECONDS)
+        elif wait := await self._knowledge.units():
+            await self._defer(item, self._now() + wait)
+        else:
+            await self._start(item, facts, brief)
+
+    async def _brief(self, item: Item) -> Brief | None:
+        try:
+            return await self._parts.briefs(item.request.spec)
+        except SpecAway as error:
+            log.warning("spec_not_in_view", digest=str(error))
+            return None
+
+    async def _start(self, item: Item, facts: Facts, brief: Brief) -> None:
+        if facts.doubted:
+            await self._knowledge.doubt(item)
+        # Where what is in doubt is held, each is covered by itself: none is held for having stood behind another.
+        resend = brief.policy.resends(express=self._parts.delivery.express)
+        await self._covering.cover(item, self._arrivals.following(item) if resend else ())
+        slot = self._slots[item.key] = Slot(self._parts.delivery.desk, express=self._parts.delivery.express)
         await slot.take()
-        task = self._parts.spawn(self._deliver(item, composer, slot, witness, doubted=doubted))
+        task = self._parts.spawn(self._deliver(item, brief, slot, doubted=facts.doubted))
         self._deliveries.add(task)
         task.add_done_callback(self._deliveries.discard)
 
-    def _known_end(self, item: Item, marks: Marks, *, doubted: bool) -> Delivered | None:
-        """The end of a request that is not to be attempted (again), from what is known; None: deliver it."""
-        delivery, request = self._parts.delivery, item.request
-        if (status := marks.end(request.index)) is not None:
-            return Delivered(End(status, request.skip), doubted=marks.has(Mark.DOUBTED, request.index), recovered=True)
-        if request.skip is not None:
-            return Delivered(unsent(RecipientStatus.SKIPPED, request.skip, doubted=doubted), doubted=doubted)
-        if request.deadline <= delivery.clock():
-            return Delivered(unsent(RecipientStatus.EXPIRED, "deadline", doubted=doubted), doubted=doubted)
-        if doubted and not delivery.resend:
-            reason = "a worker died while this mail was on its way"
-            return Delivered(End(RecipientStatus.IN_DOUBT, reason), doubted=True)
-        return None
-
-    async def _deliver(self, item: Item, composer: Composer, slot: Slot, witness: _Witness, *, doubted: bool) -> None:
-        delivered = await self._parts.delivery.deliver(item, composer, slot, witness, doubted=doubted)
-        if delivered is None:
-            item.batch.release(item.i)
-            self._open.pop(item.key, None)
-            self._leave(item.offset)
-        else:
-            self._conclude(item, delivered)
-
-    def _leave(self, offset: int) -> None:
-        """Give up the place of a request: when its end is durable, so that a crash repeats no more than the places."""
-        if slot := self._slots.pop(offset, None):
-            slot.give()
-
-    async def _cover(self, item: Item) -> None:
-        """Have the watermark cover this request, and with it as many of the next as may soon be in work.
-
-        Where what is in doubt is held, each is covered by itself: none is held for having stood behind another.
-        """
-        if item.offset in self._covered:
+    async def _deliver(self, item: Item, brief: Brief, slot: Slot, *, doubted: bool) -> None:
+        while True:
+            witness = LaneWitness(self._knowledge, item)
+            came = await self._parts.delivery.deliver(item, brief, slot, witness, doubted=doubted)
+            if isinstance(came, Halted):
+                item = replace(item, history=came.history)
+                doubted = doubted or self._knowledge.facts(item, brief).doubted
+                if await self._goes_on(item, brief, came.wait):
+                    continue
+            elif isinstance(came, TryLater):
+                await self._put_off_claimed(replace(item, history=came.history, due=self._now() + came.delay))
+            elif came is None:
+                self._drop(item)
+            else:
+                self._conclude(item, came)
             return
-        ahead = self._parts.delivery.desk.places - 1 if self._parts.delivery.resend else 0
-        block = [item.offset, *(following.offset for following in islice(self._queue, ahead))]
-        self._own = self._own.advanced(block)
-        self._covered.update(block)  # before the write: a last word may come while it is under way
-        await self._parts.table.write(self.key.partition, self.key.watermark_key, self._own.encode())
+
+    async def _goes_on(self, item: Item, brief: Brief, wait: float) -> bool:
+        """Settle what an order, its engine or (for `wait` seconds) its caps keep back; True: it may go after all."""
+        facts = self._knowledge.facts(item, brief)
+        step = self._knowledge.standing(item, facts, brief)
+        if not isinstance(step, Go):
+            await self._settle(item, facts, step)
+        elif wait:
+            await self._defer(item, self._now() + wait)
+        return isinstance(step, Go) and not wait
+
+    # --- what becomes of it ---
+    async def _settle(self, item: Item, facts: Facts, step: Standing) -> None:
+        match step:
+            case Park():
+                await self._defer(item, item.request.deadline)
+            case _ if not await item.batch.claim(item.i):
+                self._drop(item)
+            case Move(route):
+                moved = Moved(self.key.topic, route)
+                self._parts.mover.put(Entered(item, moved, self._parts.record, self._written))
+            case Known(status):
+                end = End(status, item.request.skip)
+                self._conclude(item, Delivered(end, doubted=facts.doubted, recovered=True))
+            case End():
+                self._conclude(item, Delivered(step, item.history.attempts, facts.doubted))
 
     def _conclude(self, item: Item, delivered: Delivered) -> None:
-        self._parts.recorder.put(Ended(item, delivered, self._parts.record, self._recorded))
+        self._parts.recorder.put(Entered(item, delivered, self._parts.record, self._written))
 
-    def _recorded(self, item: Item) -> None:
-        self._unfinished.pop(item.offset, None)
-        self._covered.discard(item.offset)
-        self._leave(item.offset)
-        again = self._open.pop(item.key, [])
-        self._queue.extendleft(reversed(again))
-        if again:
-            self._arrived.set()
+    async def _defer(self, item: Item, until: float) -> None:
+        """Wait until then, or until it is woken. What is put off already, and not covered, need not be written."""
+        if item.offset is None and not self._covering.covers(item):
+            self._put_off.park(item.key, min(until, item.request.deadline))
+            item.batch.done(item.i)
+            self._closed(item)
+        elif await item.batch.claim(item.i):
+            await self._put_off_claimed(item)
+        else:
+            self._drop(item)
+
+    async def _put_off_claimed(self, item: Item) -> None:
+        """Put a claimed request off. The doubt that an earlier process left goes with it."""
+        entry = Entry(item.request, item.due, item.history, tried=self._covering.maybe_sent(item))
+        await self._finish(item, partial(self._put_off.put, entry))
+
+    async def _acknowledge(self, item: Item) -> None:
+        """It was put off by a process that did not come to say so."""
+        if await item.batch.claim(item.i):
+            await self._finish(item, partial(self._put_off.write_again, item.key))
+        else:
+            self._drop(item)
+
+    async def _finish(self, item: Item, write: Callable[[], Awaitable[None]]) -> None:
+        """Acknowledge a claimed request when its entry is durable."""
+        try:
+            if await insisted(item.batch, write):
+                item.batch.done(item.i)
+                self._closed(item)
+            else:
+                self._drop(item)
+        except asyncio.CancelledError:
+            item.batch.release(item.i)  # the partition leaves, and a drain need not wait for what nobody does
+            raise
+
+    def _written(self, item: Item) -> None:
+        if item.key in self._put_off:
+            self._parts.spawn(self._put_off.remove(item.key))
+        self._closed(item)
+
+    def _closed(self, item: Item) -> None:
+        """What was to be said of it is durable."""
+        self._arrivals.finish(item)
+        self._covering.forget(item)
+        self._leave(item.key)
+        self._arrivals.again(self._open.pop(item.key, []))
+
+    def _drop(self, item: Item) -> None:
+        """The partition leaves: it is delivered again, or its entry is due again."""
+        item.batch.release(item.i)
+        self._open.pop(item.key, None)
+        self._leave(item.key)
+
+    def _leave(self, key: ItemKey) -> None:
+        """Give up a place: when the end is durable, so that a crash repeats no more than the places."""
+        if slot := self._slots.pop(key, None):
+            slot.give()
+
+    def _now(self) -> float:
+        return self._parts.delivery.clock()

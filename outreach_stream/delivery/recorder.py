@@ -1,83 +1,54 @@
-"""Writes ends down, in groups: the marks and the results are durable before a request is acknowledged."""
+"""Writes ends down: the marks and the results are durable before a request is acknowledged."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
-import structlog
-
-from outreach_stream.delivery.deliver import Delivered, Item
-from outreach_stream.delivery.sent import Change, SentRecord
+from outreach_stream.delivery.groups import Entered
+from outreach_stream.delivery.item import Item
+from outreach_stream.delivery.sent import Change, SentRecord, marks_key
+from outreach_stream.delivery.steps import End
 from outreach_stream.domain.clock import Clock, iso
 from outreach_stream.domain.events import SendResult
 from outreach_stream.domain.marks import MARK_OF, Mark
-
-log = structlog.get_logger()
-GROUP_SECONDS = 0.002
-"""Ends of this long, and those that come while a group is being written, are written together: one publication of
-results for many recipients, and one record of marks for those of a chunk and lane."""
-RETRY_SECONDS = 0.5
 
 type Publish = Callable[[Sequence[SendResult]], Awaitable[None]]
 """Publishes results; returns when they are durable; raises when they are not."""
 
 
-class Ended(NamedTuple):
-    """An item at its end, its lane's record, and whom to tell when that is durable."""
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The end of a delivery, and what is known of the way there."""
 
-    item: Item
-    delivered: Delivered
-    record: SentRecord
-    recorded: Callable[[Item], None]
+    end: End
+    attempts: int = 0
+    doubted: bool = False
+    """An attempt before the last may have been sent."""
+    started: float | None = None
+    message_id: str | None = None
+    provider_message_id: str | None = None
+    recovered: bool = False
 
 
+@dataclass(frozen=True, slots=True)
 class Recorder:
-    """Of all lanes of a process, during one assignment. Run it as a task; it ends by cancellation."""
+    """Writes groups of ends, of all lanes of a process."""
 
-    def __init__(self, publish: Publish, clock: Clock) -> None:
-        self._publish, self._clock = publish, clock
-        self._group: list[Ended] = []
-        self._something = asyncio.Event()
+    publish: Publish
+    clock: Clock
 
-    def put(self, ended: Ended) -> None:
-        """Have this end written with the next group."""
-        self._group.append(ended)
-        self._something.set()
-
-    async def run(self) -> None:
-        """Write group after group."""
-        while True:
-            await self._something.wait()
-            await asyncio.sleep(GROUP_SECONDS)
-            self._something.clear()
-            group, self._group = self._group, []
-            await self._settle(group)
-
-    async def _settle(self, group: list[Ended]) -> None:
-        while await group[0].item.batch.owned():  # speaks for all: one lease, one assignment
-            try:
-                await self._write(group)
-            except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again until we own nothing
-                log.warning("ends_not_written", count=len(group), error=repr(error))
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                for ended in group:
-                    ended.item.batch.done(ended.item.i)
-                    ended.recorded(ended.item)
-                return
-        for ended in group:
-            ended.item.batch.release(ended.item.i)
-
-    async def _write(self, group: list[Ended]) -> None:
+    async def write(self, group: Sequence[Entered[Delivered]]) -> None:
+        """One publication of results, and one record of marks for those of a chunk and lane."""
         changes: defaultdict[SentRecord, list[Change]] = defaultdict(list)
-        for ended in group:
-            changes[ended.record].append((*ended.item.key, MARK_OF[ended.delivered.end.status]))
-            if ended.delivered.doubted:
-                changes[ended.record].append((*ended.item.key, Mark.DOUBTED))
-        finished_at = iso(self._clock())
-        results = [_result(ended.item, ended.delivered, finished_at) for ended in group]
-        await asyncio.gather(self._publish(results), *(record.write(marks) for record, marks in changes.items()))
+        for item, delivered, record, _ in group:
+            key, index = marks_key(item.request.run_id, item.request.chunk), item.request.index
+            changes[record].append((key, index, MARK_OF[delivered.end.status]))
+            if delivered.doubted:
+                changes[record].append((key, index, Mark.DOUBTED))
+        finished_at = iso(self.clock())
+        results = [_result(item, delivered, finished_at) for item, delivered, *_ in group]
+        await asyncio.gather(self.publish(results), *(record.write(marks) for record, marks in changes.items()))
 
 
 def _result(item: Item, delivered: Delivered, finished_at: str) -> SendResult:

@@ -7,16 +7,21 @@ from collections.abc import Iterable
 from outreach_stream.domain.marks import Mark, Marks
 from outreach_stream.domain.ports import Copies
 
-type Change = tuple[str, int, int, Mark]
-"""Run id, chunk, index, and the mark to set there."""
+type Change = tuple[bytes, int, Mark]
+"""A key of marks, the index in its chunk, and the mark to set there."""
 
 CACHED_CHUNKS = 512
 """Chunks of a lane kept in memory; a chunk's recipients come close together."""
 
 
 def marks_key(run_id: str, chunk: int) -> bytes:
-    """The table's key for the marks of a chunk."""
+    """The table's key for the ends and doubts of a chunk, whichever engine has to do with it."""
     return f"m:{run_id}:{chunk}".encode()
+
+
+def moves_key(engine: str, run_id: str, chunk: int) -> bytes:
+    """The table's key for what this engine handed on of a chunk: the next one may have its lane in this partition."""
+    return f"v:{engine}:{run_id}:{chunk}".encode()
 
 
 class SentRecord:
@@ -26,9 +31,8 @@ class SentRecord:
         self._table, self._partition = table, partition
         self._marks: OrderedDict[bytes, Marks] = OrderedDict()
 
-    def marks(self, run_id: str, chunk: int) -> Marks:
-        """The marks of a chunk. Changed marks must be written (`write`) before they are forgotten."""
-        key = marks_key(run_id, chunk)
+    def marks(self, key: bytes) -> Marks:
+        """The marks under a key. Changed marks must be written (`write`) before they are forgotten."""
         marks = self._marks.get(key)
         if marks is None:
             marks = self._marks[key] = self._load(key)
@@ -42,12 +46,12 @@ class SentRecord:
         return marks
 
     async def write(self, changes: Iterable[Change]) -> None:
-        """Set marks and make them durable; one record for each chunk."""
+        """Set marks and make them durable; one record for each key."""
         touched: dict[bytes, Marks] = {}
-        for run_id, chunk, index, mark in changes:
-            marks = self.marks(run_id, chunk)
+        for key, index, mark in changes:
+            marks = self.marks(key)
             marks.set(mark, index)
-            touched[marks_key(run_id, chunk)] = marks
+            touched[key] = marks
         await asyncio.gather(*(self._table.write(self._partition, key, marks.encode())
                                for key, marks in touched.items()))
         while len(self._marks) > CACHED_CHUNKS:

@@ -13,6 +13,9 @@ CHUNK_BYTES = 256 * 1024
 _LONGEST_SKIPPED = 320
 """Characters kept of an address that is left out (RFC 3696: 64 + @ + 255); what is longer was never an address."""
 
+_PLACE = len(b"1023,")
+"""Bytes for a recipient's place among the doubted."""
+
 
 class Chunker:
     """Encodes recipients as they come and hands out a chunk when it is full; holds one chunk at a time.
@@ -25,24 +28,32 @@ class Chunker:
         self.skipped = 0
         ids = orjson.dumps({"schema_version": 1, "run_id": run_id, "plan_id": plan_id, "columns": list(columns)})
         self._head = ids[:-1]
-        self._capacity = CHUNK_BYTES - len(self._head) - len(b',"chunk":,"rows":[],"skipped":[]}') - len(str(2**63))
+        around = b',"chunk":,"rows":[],"skipped":[],"doubted":[]}'
+        self._capacity = CHUNK_BYTES - len(self._head) - len(around) - len(str(2**63))
         self._number = 0
         self._begin()
 
     def _begin(self) -> None:
         self._rows: list[bytes] = []
         self._left_out: list[bytes] = []
+        self._doubted: list[int] = []
         self._room = self._capacity
 
-    def add(self, email: str, name: str | None, values: Sequence[Any]) -> bytes | None:
-        """Take a recipient; one whose row is no JSON or larger than a chunk is skipped."""
+    def add(self, email: str, name: str | None, values: Sequence[Any], *, doubted: bool = False) -> bytes | None:
+        """Take a recipient; one whose row is no JSON or larger than a chunk is skipped.
+
+        `doubted`: may have been mailed already, by the run that this one replays.
+        """
         try:
             row = orjson.dumps([email, name, *values])
         except TypeError as error:
             return self.skip(email, f"a value cannot be written as JSON: {error}")
-        if len(row) >= self._capacity:
+        if len(row) + _PLACE >= self._capacity:
             return self.skip(email, f"its row has {len(row):,} bytes, more than fit into a chunk")
         full = self._close_unless_fits(row)
+        if doubted:
+            self._doubted.append(len(self._rows))
+            self._room -= _PLACE
         self._rows.append(row)
         self.total += 1
         return full
@@ -58,7 +69,7 @@ class Chunker:
 
     def _close_unless_fits(self, item: bytes) -> bytes | None:
         full = None
-        if len(self._rows) == CHUNK_SIZE or len(item) + 1 > self._room:
+        if len(self._rows) == CHUNK_SIZE or len(item) + 1 + _PLACE > self._room:
             full = self.close()
         self._room -= len(item) + 1
         return full
@@ -67,8 +78,9 @@ class Chunker:
         """The chunk begun; None if nothing is in it."""
         if not self._rows and not self._left_out:
             return None
-        chunk = b'%b,"chunk":%d,"rows":[%b],"skipped":[%b]}' % (
-            self._head, self._number, b",".join(self._rows), b",".join(self._left_out))
+        doubted = b',"doubted":%b' % orjson.dumps(self._doubted) if self._doubted else b""
+        chunk = b'%b,"chunk":%d,"rows":[%b],"skipped":[%b]%b}' % (
+            self._head, self._number, b",".join(self._rows), b",".join(self._left_out), doubted)
         self._number += 1
         self._begin()
         return chunk

@@ -1,27 +1,26 @@
 """Expanding the runs of one engine into its lanes, slice by slice."""
 
 import asyncio
-import math
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
-from outreach_stream.dispatch.pacing import LARGEST_SLICE, LEAST_WINDOW, OPEN_WINDOW, Backlog, Pace
+from outreach_stream.dispatch.course import Course, Courses, Rates, Turnstile
+from outreach_stream.dispatch.pacing import Backlog
 from outreach_stream.dispatch.plans import PlanEntry
-from outreach_stream.dispatch.ports import NO_ORDERS, ChunkReader, Lanes, Orders, PlanStore
+from outreach_stream.dispatch.ports import ChunkGone, ChunkReader, Lanes, Orders, PlanStore
 from outreach_stream.dispatch.requests import Snapshot, lanes_from, read_chunk, requests_of
 from outreach_stream.dispatch.schedule import Schedule, ScheduledRun
 from outreach_stream.domain.clock import Clock
+from outreach_stream.domain.control import Control
 from outreach_stream.domain.events import RunPlanned
 
 TICK = 0.1
 """Seconds between two looks at the lanes while they are full."""
 RETRY_PAUSE = 1.0
 """Seconds until what failed (the broker was away) is tried again."""
-RATE_KEPT = 1.0
-"""Seconds after which a catalog that was changed must be noticed; to look at it costs a visit to its files."""
 CACHED_CHUNKS = 16
 """Decoded chunks kept per engine, about a megabyte each at most; beyond so many runs, chunks are read again."""
 
@@ -40,7 +39,7 @@ class World:
     ahead: float
     """Seconds of its rate that an engine's lanes are kept ahead."""
     clock: Clock
-    orders: Orders = NO_ORDERS
+    orders: Orders = field(default_factory=Control)
     may_act: Callable[[], bool] = lambda: True
     """False while the partition may have another owner."""
 
@@ -59,8 +58,8 @@ class Expander:
         self._cache: OrderedDict[tuple[str, int], Snapshot] = OrderedDict()
         self._added = asyncio.Event()
         self._stepping = asyncio.Lock()
-        self._known_rate: float | None = 0.0
-        self._ask_again = -math.inf
+        self._courses = Courses(world.orders, Rates(world.rate_of, world.clock), world.ahead)
+        self._turnstile = Turnstile(world.ahead)
 
     def add(self, plan: RunPlanned, entry: PlanEntry) -> None:
         """Take a run in; one that is there already, or finished, changes nothing."""
@@ -98,7 +97,7 @@ class Expander:
     async def step(self) -> int:
         """Expand one slice of the run whose turn it is; returns its recipients (0: nothing can go now)."""
         now = self._world.clock()
-        for run in self._schedule.in_turn(lambda run: self._waits(run, now)):
+        for run in self._schedule.in_turn(lambda run: self._course(run, now) is None):
             if not self._world.may_act():
                 break
             try:
@@ -110,55 +109,41 @@ class Expander:
         return 0
 
     async def _serve(self, run: ScheduledRun, now: float) -> int:
-        while not run.entry.finished and (room := self._room(run, now)):
-            taken = await self._expand(run, room, now)
+        while not run.entry.finished and (course := self._course(run, now)) and (room := self._room(run, course, now)):
+            try:
+                taken = await self._expand(run, course, room, now)
+            except ChunkGone as error:
+                if now < run.plan.deadline:     # Chunks are kept for longer: whatever this is, it may pass.
+                    raise
+                _log.error("chunk_gone", run_id=run.run_id, chunk=run.entry.chunk, reason=str(error))
+                run.give_up()
+                break
+            self._turnstile.passed(course, taken, now)
             await self._note(run)
             if taken:
                 return taken
-        if run.entry.finished:  # but noting that has failed
+        if run.entry.finished:  # given up, or noting that has failed
             await self._note(run)
         return 0
 
-    def _waits(self, run: ScheduledRun, now: float) -> bool:
-        """A pause does not stop the deadline, nor a cancellation."""
-        paused = self._world.orders.paused(run.run_id) and not self._hurries(run, now)
-        return paused or now < run.not_before
+    def _course(self, run: ScheduledRun, now: float) -> Course | None:
+        """None: nothing of it can go now."""
+        course = self._courses.of(run.plan, now)
+        return course if course and now >= run.not_before and self._turnstile.open(course, now) else None
 
-    def _hurries(self, run: ScheduledRun, now: float) -> bool:
-        """Its rest is to end in the lanes without touching the engine, so the engine's rate is no measure."""
-        return run.plan.deadline <= now or self._world.orders.cancelled(run.run_id)
-
-    def _pace(self, run: ScheduledRun) -> Pace:
-        rate = self._rate()
-        if rate == 0:
-            return Pace(1, LEAST_WINDOW)
-        return Pace.of(rate, len(run.plan.lanes), self._world.ahead)
-
-    def _rate(self) -> float | None:
-        """The engine's rate; 0 when it was taken out of the catalog: it may come back before the deadlines."""
-        if (now := self._world.clock()) >= self._ask_again:
-            try:
-                self._known_rate = self._world.rate_of(self._engine)
-            except LookupError:
-                self._known_rate = 0.0
-            self._ask_again = now + RATE_KEPT
-        return self._known_rate
-
-    def _room(self, run: ScheduledRun, now: float) -> int:
-        pace = Pace(LARGEST_SLICE, OPEN_WINDOW) if self._hurries(run, now) else self._pace(run)
+    def _room(self, run: ScheduledRun, course: Course, now: float) -> int:
         lanes = lanes_from(run.run_id, run.entry.chunk, run.entry.index, run.plan.lanes)
-        room = self._backlog.room(lanes, pace.slice, pace.window, now)
+        room = self._backlog.room(lanes, course.pace.slice, course.pace.window, now)
         return room or (len(run.plan.lanes) if self._backlog.stuck(now) else 0)
 
-    async def _expand(self, run: ScheduledRun, room: int, now: float) -> int:
+    async def _expand(self, run: ScheduledRun, course: Course, room: int, now: float) -> int:
         number, start = run.entry.chunk, run.entry.index
         snapshot = await self._snapshot(run.plan, number)
         stop = min(start + room, len(snapshot.rows))
         if requests := requests_of(run.plan, number, snapshot, start, stop):
             spans = await self._world.lanes.append(requests)
-            window = self._pace(run).window
             for lane, span in spans.items():
-                self._backlog.put(lane, span, len(requests[lane]), inherited=window,
+                self._backlog.put(lane, span, len(requests[lane]), inherited=course.pace.window,
                                   inherited_until=now + self._world.ahead, now=now)
         run.advance(stop - start, len(snapshot.rows))
         return stop - start
@@ -167,7 +152,8 @@ class Expander:
         await self._world.plans.write(run.run_id, run.entry)
         if run.entry.finished:
             self._schedule.remove(run)
-            _log.info("run_expanded", run_id=run.run_id, engine=self._engine)
+            if run.entry.chunk >= len(run.plan.chunks):
+                _log.info("run_expanded", run_id=run.run_id, engine=self._engine)
 
     async def _snapshot(self, plan: RunPlanned, number: int) -> Snapshot:
         key = (plan.run_id, number)

@@ -16,8 +16,9 @@ async def plan_express(
 ) -> tuple[RunPlanReported, Mapping[int, Sequence[bytes]]]:
     """The report and the requests by lane; every recipient has one, at the index of its place in the list.
 
-    The same, however often it is planned. Whoever is not to be mailed is requested with `skip`, and ends in the lane
-    like the others. A plan with an error has no requests. Raises `CannotPlan` if the same may succeed soon.
+    The same, however often it is planned, also when the run was cancelled meanwhile: some may have been mailed already.
+    Whoever is not to be mailed is requested with `skip`, and ends in the lane like the others. A plan with an error has
+    no requests. Raises `CannotPlan` if the same may succeed soon.
     """
     recipients = run.recipients or []
     try:
@@ -31,6 +32,11 @@ async def plan_express(
         skip = decision[1] if len(decision) == 2 else None  # noqa: PLR2004 - left out: an address and a reason
         requests[lane_of(run.run_id, 0, index, run.lanes)].append(_request(run, given, index, decision[0], skip))
     return RunPlanReported(run_id=run.run_id, total=len(recipients), at=clock()), requests
+
+
+def cancelled(run: RunRequested, clock: Clock) -> RunPlanReported:
+    """The report of a run that was cancelled before it could be planned."""
+    return RunPlanReported(run_id=run.run_id, total=0, cancelled=True, at=clock())
 
 
 def unplanned(run: RunRequested, error: str, clock: Clock) -> RunPlanReported:
@@ -51,4 +57,5 @@ async def _decide(
 def _request(run: RunRequested, given: InlineRecipient, index: int, email: str, skip: str | None) -> bytes:
     variables = {**run.parameters, **given.variables}
     return SendRequested(run_id=run.run_id, chunk=0, index=index, email=email, name=given.name, variables=variables,
-                         spec=run.spec, engine=run.engine, deadline=run.deadline, skip=skip).encode()
+                         spec=run.spec, engine=run.engine, deadline=run.deadline, skip=skip,
+                         doubted=index in run.doubted).encode()

@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 import orjson
 import structlog
 
 from outreach_stream.dispatch.chunking import Chunker
-from outreach_stream.dispatch.ports import CannotPlan, ChunkWriter, LeftOut, Material, Materials, People, Person
+from outreach_stream.dispatch.ports import CannotPlan, ChunkWriter, Decided, Material, Materials, People
 from outreach_stream.domain.clock import Clock
 from outreach_stream.domain.events import RunPlanned, RunRequested, SendRequested
+from outreach_stream.domain.policy import Policy
 from outreach_stream.domain.ports import Unrenderable
 
 _log = structlog.get_logger()
@@ -32,9 +34,9 @@ _BREATH = 20
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    total: int
-    skipped: int
-    chunks: list[int]
+    total: int = 0
+    skipped: int = 0
+    chunks: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,11 @@ class Planner:
 
     def refused(self, run: RunRequested, error: str) -> RunPlanned:
         """A plan that says that there is none."""
-        return self._planned(run, uuid4().hex, _Written(0, 0, []), error=error[:LONGEST_ERROR])
+        return self._planned(run, uuid4().hex, error=error[:LONGEST_ERROR])
+
+    def cancelled(self, run: RunRequested) -> RunPlanned:
+        """A plan that says that there is none, since the run was cancelled before."""
+        return self._planned(run, uuid4().hex, cancelled=True)
 
     async def _attempt(self, run: RunRequested) -> RunPlanned:
         plan_id = uuid4().hex
@@ -80,7 +86,10 @@ class Planner:
         material = await self.materials.gather(run)
         async with material.people() as people:
             written = await self._write(run, plan_id, material, people)
-        return self._planned(run, plan_id, written, warning=_warning(written.total, rate, run.deadline - self.clock()))
+        return self._planned(
+            run, plan_id, written, on_engine_stopped=material.policy.on_engine_stopped,
+            failover=_failover(material.policy, run.engine),
+            warning=_warning(written.total, rate, run.deadline - self.clock()))
 
     def _check_deadline(self, run: RunRequested) -> None:
         if run.deadline <= self.clock():
@@ -109,38 +118,47 @@ class Planner:
             offsets.append(await store.append(rest))
         return _Written(chunker.total, chunker.skipped, offsets)
 
-    def _planned(self, run: RunRequested, plan_id: str, written: _Written, *, error: str | None = None,
-                 warning: str | None = None) -> RunPlanned:
+    def _planned(self, run: RunRequested, plan_id: str, written: _Written | None = None, **more: Any) -> RunPlanned:
+        written = written or _Written()
         return RunPlanned(
             run_id=run.run_id, plan_id=plan_id, engine=run.engine, lanes=run.lanes, spec=run.spec, weight=run.weight,
             deadline=run.deadline, total=written.total, skipped=written.skipped, chunks=written.chunks,
-            parameters=run.parameters, error=error, warning=warning, planned_at=self.clock(),
+            parameters=run.parameters, planned_at=self.clock(), **more,
         )
 
 
-def _cut(chunker: Chunker, page: Sequence[Person | LeftOut]) -> list[bytes]:
+def _failover(policy: Policy, engine: str) -> list[str]:
+    """The engines that recipients are handed on to, one after the other."""
+    engines = []
+    while route := policy.after(engine):
+        engine = route.engine
+        engines.append(engine)
+    return engines
+
+
+def _cut(chunker: Chunker, page: Sequence[Decided]) -> list[bytes]:
     """The chunks that become full with this page."""
     full = []
     for item in page:
         if len(item) == 2:  # noqa: PLR2004 - left out: an address and a reason
             chunk = chunker.skip(*item)
         else:
-            email, name, variables = item
-            chunk = chunker.add(email, name or None, list(variables.values()))
+            email, name, variables, *doubted = item
+            chunk = chunker.add(email, name or None, list(variables.values()), doubted=bool(doubted))
         if chunk is not None:
             full.append(chunk)
     return full
 
 
 async def try_out(
-    run: RunRequested, material: Material, page: Sequence[Person | LeftOut], most: int, now: float,
+    run: RunRequested, material: Material, page: Sequence[Decided], most: int, now: float,
 ) -> None:
     """Render the mails of the first recipients of a page, `most` at most; raises `CannotPlan` if one fails.
 
     From what will stand in the request, which has been through JSON: a template is tried with what it will be given.
     """
-    people = [item for item in page if len(item) == 3][:most]  # noqa: PLR2004 - left out: two
-    for tried, (email, name, variables) in enumerate(people):
+    people = [item for item in page if len(item) != 2][:most]  # noqa: PLR2004 - left out: two
+    for tried, (email, name, variables, *_) in enumerate(people):
         try:
             row = orjson.loads(orjson.dumps({**run.parameters, **variables}))
         except TypeError:

@@ -1,12 +1,14 @@
 """What dispatching asks of the world."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from outreach_stream.dispatch.plans import PlanEntry
+from outreach_stream.domain.control import EngineFuse, Listener
 from outreach_stream.domain.events import RunRequested
+from outreach_stream.domain.policy import Policy
 from outreach_stream.domain.ports import Composer
 from outreach_stream.domain.triggers import InlineRecipient
 
@@ -22,8 +24,11 @@ class CannotPlan(Exception):  # noqa: N818 - named as it is said
 
 type Person = tuple[str, str, Mapping[str, Any]]
 """A recipient who gets the mail: address, name (empty: not known), and the variables in the order of the columns."""
+type Doubted = tuple[str, str, Mapping[str, Any], Literal[True]]
+"""A recipient who gets it, and may have got it before, from the run that this one replays."""
 type LeftOut = tuple[str, str]
 """Somebody who does not: address and reason."""
+type Decided = Person | Doubted | LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class People:
     """Those a run is for: the names of their variables, and them, in pages small enough not to hold up the loop."""
 
     columns: Sequence[str]
-    pages: AsyncIterator[Sequence[Person | LeftOut]]
+    pages: AsyncIterator[Sequence[Decided]]
 
 
 class Material(Protocol):
@@ -40,6 +45,10 @@ class Material(Protocol):
     @property
     def composer(self) -> Composer:
         """Makes its mails."""
+
+    @property
+    def policy(self) -> Policy:
+        """What its workflow wants done when an engine has stopped."""
 
     def missing(self, columns: Sequence[str]) -> list[str]:
         """A sentence for each variable that neither the columns nor the run's parameters bring."""
@@ -65,11 +74,15 @@ class ChunkWriter(Protocol):
         """Write a chunk; returns its offset once it is durable. Failures of the store raise, and not `CannotPlan`."""
 
 
+class ChunkGone(Exception):  # noqa: N818 - named as it is said
+    """The storage does not have the chunk any more, and never will again."""
+
+
 class ChunkReader(Protocol):
     """Storage of chunks, read by offset."""
 
     async def read(self, run_id: str, offset: int) -> bytes:
-        """A chunk of the run, as it was written."""
+        """A chunk of the run, as it was written; raises `ChunkGone`, and `TimeoutError` when the storage is away."""
 
 
 class Span(NamedTuple):
@@ -97,12 +110,18 @@ class PlanStore(Protocol):
         """Returns when it is durable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What operators have ordered about runs, as known now."""
+class Orders(Protocol):
+    """What is ordered in mid-run, as far as it is known now; `domain.control.Control` is one."""
 
-    paused: Callable[[str], bool] = lambda _: False
-    cancelled: Callable[[str], bool] = lambda _: False
+    @property
+    def listeners(self) -> list[Listener]:
+        """Called after each change with whom it is about."""
 
+    def cancelled(self, run_id: str) -> bool:
+        """Nobody of the run is to be mailed any more."""
 
-NO_ORDERS = Orders()
+    def paused(self, run_id: str) -> bool:
+        """Nobody of the run is to be mailed for the time being; its deadline goes on."""
+
+    def fuse(self, engine: str) -> EngineFuse | None:
+        """Why the engine takes nothing; None: it has not stopped."""

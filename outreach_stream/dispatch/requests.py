@@ -1,6 +1,6 @@
 """Requests, one per recipient, made from a chunk and sorted into lanes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ class Snapshot(NamedTuple):
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
+    doubted: Collection[int] = frozenset()
 
 
 def read_chunk(data: bytes, run_id: str, number: int) -> Snapshot:
@@ -25,7 +26,7 @@ def read_chunk(data: bytes, run_id: str, number: int) -> Snapshot:
     chunk = orjson.loads(data)
     if chunk["run_id"] != run_id or chunk["chunk"] != number:
         raise ValueError(f"chunk {chunk['chunk']} of run {chunk['run_id']} lies where {number} of {run_id} should")
-    return Snapshot(chunk["columns"], chunk["rows"])
+    return Snapshot(chunk["columns"], chunk["rows"], frozenset(chunk.get("doubted", ())))
 
 
 def lanes_from(run_id: str, chunk: int, index: int, lanes: list[int]) -> Iterator[int]:
@@ -46,13 +47,14 @@ def requests_of(
     """Encoded `SendRequested` events for the recipients `start` to `stop` of a chunk, by lane."""
     event: dict[str, Any] = {"schema_version": 1, "run_id": plan.run_id, "spec": plan.spec, "engine": plan.engine,
                              "deadline": plan.deadline, "chunk": number}
-    rows, columns, parameters, encode = snapshot.rows, snapshot.columns, plan.parameters, orjson.dumps
+    columns, rows, doubted = snapshot
+    parameters, encode = plan.parameters, orjson.dumps
 
     def request(index: int) -> bytes:
         email, name, *values = rows[index]
         event["index"], event["email"], event["name"] = index, email, name
         event["variables"] = {**parameters, **dict(zip(columns, values, strict=True))}
-        return encode(event)
+        return encode(event | {"doubted": True}) if index in doubted else encode(event)
 
     return {lane: [request(index) for index in indexes]
             for lane, indexes in by_lane(plan.run_id, number, start, stop, plan.lanes).items()}

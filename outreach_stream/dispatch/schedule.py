@@ -1,7 +1,7 @@
 """Turns between the runs of an engine: shares by weight, whatever their size, and no credit for having been idle."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from outreach_stream.dispatch.plans import PlanEntry
 from outreach_stream.domain.events import RunPlanned
@@ -30,6 +30,10 @@ class ScheduledRun:
             chunk, index = chunk + 1, 0
         self.entry = PlanEntry(self.entry.offset, chunk, index, chunk >= len(self.plan.chunks))
         self.served += count / self.plan.weight
+
+    def give_up(self) -> None:
+        """Nothing of what is left will be requested."""
+        self.entry = replace(self.entry, finished=True)
 
 
 class Schedule:

@@ -118,6 +118,7 @@ class ReplayRequested(Event):
     """The earlier run."""
     request: RunRequested
     """The new one, without recipients yet."""
+    own_parameters: bool = False  # its trigger brought some; else the earlier run's are taken over
 
 
 RunEvent = Annotated[RunRequested | RunRefused | RunInitializing | RunPlanReported | RunLogged | ReplayRequested,

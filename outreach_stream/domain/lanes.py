@@ -20,15 +20,23 @@ class Limits(Protocol):
     def effective_burst(self) -> float | None:
         """Mails that may go at once; None: no limit."""
 
+    @property
+    def hourly(self) -> int | None:
+        """Mails in any hour; None: no cap."""
+
+    @property
+    def daily(self) -> int | None:
+        """Mails in any day; None: no cap."""
+
 
 def lanes_for(engine: Limits, partitions: int) -> list[int]:
     """The engine's lanes in a layout of so many partitions. It is layout: change it only when drained.
 
     Every lane may come to be served by a process of its own, which then has the lane's share of the burst, of which
-    half is for the wire (see `delivery.bucket`). A share below one mail could not be kept: fewer lanes then, one at
-    least.
+    half is for the wire (see `delivery.bucket`), and its share of the caps. A share below one mail could not be kept:
+    fewer lanes then, one at least.
     """
-    count = engine.lanes or partitions
+    count = min(cap for cap in (engine.lanes or partitions, engine.hourly, engine.daily) if cap is not None)
     if engine.effective_burst is not None:
         count = min(count, max(1, int(engine.effective_burst / 2)))
     return lanes_of_engine(engine.id, partitions, count)

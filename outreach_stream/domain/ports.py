@@ -1,11 +1,12 @@
 """The world as the decisions see it: protocols that belong to their user, with obligations."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from outreach_stream.domain.events import SendRequested
 from outreach_stream.domain.outcomes import Outcome, Refusal
+from outreach_stream.domain.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Connection(Protocol):
         Writes its first byte before it first awaits, so that a check made just before the call still holds.
         Waits for nothing but the provider's answer, for a limited time; never retries. Raises nothing for
         what a provider or a network can do; `CancelledError` passes through and leaves the connection fit
-        only for `Engine.release`, which discards it. One call at a time.
+        only for `Engine.release`, which discards it. One call at a time. It may once replace a connection that the
+        provider had closed before it took anything of the message.
         """
 
 
@@ -74,6 +76,17 @@ class Composer(Protocol):
         """The request's mail, dated `now` (seconds since the epoch). Pure; raises `Unrenderable` only."""
 
 
+class Brief(NamedTuple):
+    """What a sender needs to know of a frozen workflow."""
+
+    composer: Composer
+    policy: Policy
+
+
+class SpecAway(LookupError):  # noqa: N818 - named as it is said
+    """A frozen workflow has not come into view in time: its requests are put off."""
+
+
 class Ledgered(Protocol):
     """A batch of records of one partition as its user sees it: `streaming.Batch` is one."""
 
@@ -106,6 +119,9 @@ class Copies(Protocol):
 
     def copies(self, partition: int, key: bytes) -> list[tuple[bytes, bytes]]:
         """All writers' values of a key: `(writer, value)`."""
+
+    def scan(self, partition: int, prefix: bytes) -> Iterable[tuple[bytes, bytes, bytes]]:
+        """`(key, writer, value)` of all copies of the keys that begin with `prefix`; copies of a key together."""
 
     def write(self, partition: int, key: bytes, value: bytes) -> Awaitable[object]:
         """Write this process's copy; durable when awaited."""

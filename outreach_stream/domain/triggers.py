@@ -51,3 +51,10 @@ class WorkflowTriggered(Event):
     deadline: Moment | None = None  # None: the workflow's own
     triggered_at: Moment | None = None  # None: when the record was written
     replay: Replay | None = None  # recipients are those of an earlier run of the same workflow
+
+    @property
+    def run_key(self) -> str | None:
+        """Its idempotency key; for a replay that names none, the same statuses of the same run are the same replay."""
+        if self.idempotency_key is None and self.slot is None and self.replay:
+            return f"replay:{self.replay.run_id}:{','.join(sorted(set(self.replay.statuses)))}"
+        return self.idempotency_key

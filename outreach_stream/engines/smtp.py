@@ -14,7 +14,7 @@ class SmtpEngine:
     """See `outreach_stream.domain.ports.Engine`. Making one touches neither network nor files."""
 
     def __init__(self, config: SmtpConfig) -> None:
-        self._pool = SmtpPool(SmtpConnector(config).open, size=config.concurrency,
+        self._pool = SmtpPool(SmtpConnector(config).connect, size=config.concurrency,
                               idle=config.connections.idle, max_messages=config.connections.max_messages)
 
     async def acquire(self) -> SmtpConnection | Refusal:

@@ -10,7 +10,8 @@ from outreach_stream.catalog.models import SmtpEngine as SmtpConfig
 from outreach_stream.domain.outcomes import Refusal
 from outreach_stream.engines.smtp_errors import MisconfiguredEngine, failure
 from outreach_stream.engines.smtp_replies import Phase
-from outreach_stream.engines.smtp_transaction import Abilities, SmtpConnection
+from outreach_stream.engines.smtp_session import Abilities, Session
+from outreach_stream.engines.smtp_transaction import SmtpConnection
 from outreach_stream.engines.smtp_wire import SmtpWire
 
 
@@ -21,8 +22,15 @@ class SmtpConnector:
         self._config = config
         self._tls: ssl.SSLContext | None = None
 
-    async def open(self) -> SmtpConnection | Refusal:
-        """A connection past its login, or why there is none, after one attempt of at most `timeouts.connect`."""
+    async def connect(self) -> SmtpConnection | Refusal:
+        """A connection past its login, which opens another session by itself when this one has gone stale."""
+        session = await self.open()
+        if not isinstance(session, Session):
+            return session
+        return SmtpConnection(session, self.open, self._config.timeouts)
+
+    async def open(self) -> Session | Refusal:
+        """A session past its login, or why there is none, after one attempt of at most `timeouts.connect`."""
         attempt = _Attempt(self._config)
         try:
             async with asyncio.timeout(self._config.timeouts.connect):
@@ -40,7 +48,7 @@ class _Attempt:
         self.config = config
         self.phase = Phase.CONNECT
 
-    async def run(self, tls: ssl.SSLContext | None) -> SmtpConnection:
+    async def run(self, tls: ssl.SSLContext | None) -> Session:
         config = self.config
         host, port = config.address()
         # Plain `None` limits: `timeouts.connect` runs over all steps together.
@@ -79,7 +87,7 @@ class _Attempt:
         else:
             raise MisconfiguredEngine("the server offers neither AUTH PLAIN nor AUTH LOGIN")
 
-    def _take_over(self, client: aiosmtplib.SMTP) -> SmtpConnection:
+    def _take_over(self, client: aiosmtplib.SMTP) -> Session:
         if client.transport is None or client.transport.is_closing():
             raise ConnectionError("closed by the server")
         size = client.esmtp_extensions.get("size")
@@ -91,8 +99,7 @@ class _Attempt:
             max_size=int(size) if size and size.isdecimal() and int(size) else None,
             size=size is not None,
         )
-        wire = SmtpWire(cast("asyncio.Transport", client.transport))
-        return SmtpConnection(wire, abilities, self.config.timeouts)
+        return Session(SmtpWire(cast("asyncio.Transport", client.transport)), abilities)
 
 
 def _tls_context(config: SmtpConfig) -> ssl.SSLContext:

@@ -1,6 +1,7 @@
 """What a server's reply means for the mail: pure functions of the reply and the moment it came.
 
-Codes are those of RFC 5321 section 4.2, enhanced codes those of RFC 3463 and the IANA registry of RFC 5248.
+Codes are those of RFC 5321 section 4.2, enhanced codes those of RFC 3463 and the IANA registry of RFC 5248
+(iana.org/assignments/smtp-enhanced-status-codes). Providers' words stand beside what reads them, with their source.
 """
 
 import re
@@ -88,8 +89,16 @@ _BY_CODE: dict[int, _Kind] = {
 _LOGIN = frozenset({530, 534, 535, 538})
 """RFC 4954 section 6: the server wants a login, another one, or encryption first."""
 
-# SES: "Message rejected: Email address is not verified." It says so to everybody until somebody verifies it.
-_UNVERIFIED = re.compile(r"(?:address|domain|sender|identity) (?:is |was )?not verified", re.IGNORECASE)
+# The same 5xx for everybody until a person acts, where the code alone would blame the message. SES: "Message rejected:
+# Email address is not verified" (docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html), "Sending paused
+# for this account", "Access denied: User `…` is not authorized to perform `ses:SendRawEmail`"
+# (repost.aws/knowledge-center/amazon-ses-iam-user-email-access-denied). SendGrid: "The from address does not match a
+# verified Sender Identity" (sendgrid.com/docs/for-developers/sending-email/sender-identity).
+_STOPPED = re.compile(
+    r"(?:address|domain|sender|identity) (?:is |was )?not verified|does not match a verified sender"
+    r"|sending (?:is )?(?:paused|suspended|disabled) for this account|not authorized to perform",
+    re.IGNORECASE,
+)
 
 _BY_PHASE: dict[Phase, _Kind] = {
     Phase.RSET: Transient,
@@ -100,18 +109,38 @@ _BY_PHASE: dict[Phase, _Kind] = {
 }
 """Whom a 5xx without a telling code is about: at MAIL the sender, at RCPT the recipient, later the content."""
 
-# Wordings of SES ("Maximum sending rate exceeded", "Daily message quota exceeded"), Gmail ("Daily user sending
-# limit exceeded"), Postfix's anvil ("too many connections"), Outlook and Yahoo. "Too many recipients" and
-# "too many errors" are deliberately not among them: going slower does not help there.
+# Our rate, in the words of those who measure it. "Too many recipients" and "too many errors" are deliberately not among
+# them: going slower does not help there. Nor is Exchange's "recipient thread limit exceeded", which is one mailbox's.
+# SES (docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html): 454 "Throttling failure: Maximum sending
+#   rate exceeded", "Daily message quota exceeded"; 421 "Too many concurrent SMTP connections".
+# Gmail (support.google.com/a/answer/3726730): 421 4.7.28 "unusual rate of unsolicited mail", 550 5.4.5 "Daily user
+#   sending limit exceeded".
+# Exchange Online (techcommunity.microsoft.com, "Changes coming to the SMTP Authenticated Submission client"): 432 4.3.2
+#   "concurrent connection limit exceeded", "sender thread limit exceeded"; 451 4.7.500 "Server busy" is how it
+#   throttles (bentonow.com/smtp-errors/microsoft), while Gmail's 421 4.4.5 "Server busy" is no more than it says.
+# Outlook.com: 451 4.7.650 "temporarily rate limited due to IP reputation", 4.7.652 "exceeded the maximum number of
+#   connections" (spamresource.com, 2025-07), 421 RP-001 "We have limits for how many messages can be sent per hour".
+# Yahoo: 421 4.7.0 [TSS04] "temporarily deferred due to unexpected volume or user complaints"
+#   (smtpfieldmanual.com/provider/yahoo).
+# SendGrid (its documentation, SMTP Errors and Troubleshooting): 450 "too frequent connects".
+# Postfix (anvil): "too many connections", "too much mail".
 _RATE = re.compile(
     r"throttl|rate.?limit|(?:sending|message|connection|submission|unusual)\s+rate"
-    r"|\brate\b.{0,40}\bexceed|exceed.{0,40}\brate\b|slow(?:ing)? down|too (?:fast|quickly)"
+    r"|\brate\b.{0,40}\bexceed|exceed.{0,40}\brate\b|slow(?:ing)? down|too (?:fast|quickly|frequent)|too much mail"
     r"|too many (?:\w+ )?(?:messages|mails|emails|connections|sessions|requests|concurrent)"
+    r"|(?:sender thread|connections?) limit exceeded|number of (?:concurrent |smtp )*connections"
+    r"|unexpected volume|limits? for how many messages|4\.7\.500 server busy"
     r"|(?:daily|hourly|sending|per.(?:second|minute|hour|day))\W+(?:\w+\W+){0,3}(?:quota|limit)",
     re.IGNORECASE,
 )
-_WAIT = re.compile(r"\b(?:in|after|for|wait)\s+(\d{1,6})\s*(s|m|h)(?:ec|in|our|r)?", re.IGNORECASE)
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0}
+# Ours beyond doubt, though the enhanced code says mailbox (x.2.x) or policy (5.7.x). Gmail (as above): 450 4.2.1 "Peak
+# SMTP relay limit exceeded", 550 5.7.1 "Daily SMTP relay limit exceeded". Exchange Online: 5.2.2 "Submission quota
+# exceeded" (learn.microsoft.com: non-delivery-reports-in-exchange-online).
+_OUR_QUOTA = re.compile(r"relay (?:sending )?limit|submission ?quota", re.IGNORECASE)
+
+_WAIT = re.compile(r"\b(?:in|after|for|wait)\s+(\d{1,6})\s*"
+                   r"(?:(s)(?:ec(?:ond)?s?)?|(m)(?:in(?:ute)?s?)?|(h)(?:(?:ou)?rs?)?|(d)(?:ays?)?)\b", re.IGNORECASE)
+_UNIT_SECONDS = (1.0, 60.0, 3_600.0, 86_400.0)
 _DAILY_WAIT = 900.0
 """Seconds to leave a daily quota alone: it frees little by little over the day."""
 
@@ -143,7 +172,7 @@ def _verdict(phase: Phase, code: int, parts: list[str], text: str) -> _Kind:
         return Transient
     if phase in _SESSION:
         return Transient if code == 503 else EngineStopped  # noqa: PLR2004
-    if code in _LOGIN or _UNVERIFIED.search(text):
+    if code in _LOGIN or _STOPPED.search(text):
         return EngineStopped
     if phase is Phase.RCPT and code == 552 and "too many recipients" in text.lower():  # noqa: PLR2004
         return Transient  # RFC 5321 section 4.5.3.1.10: old servers say 552 and mean 452
@@ -154,6 +183,8 @@ def _verdict(phase: Phase, code: int, parts: list[str], text: str) -> _Kind:
 
 
 def _is_about_rate(code: int, subject: str, text: str) -> bool:
+    if _OUR_QUOTA.search(text):
+        return True
     # x.2.x is one mailbox that gets too much from everybody, 5.7.x a block that waiting does not lift.
     return subject != "2" and not (code >= 500 and subject == "7") and bool(_RATE.search(text))  # noqa: PLR2004
 
@@ -161,7 +192,8 @@ def _is_about_rate(code: int, subject: str, text: str) -> bool:
 def retry_after(text: str) -> float | None:
     """Seconds that a throttling reply asks to wait; None: it does not say."""
     if found := _WAIT.search(text):
-        return float(found[1]) * _SECONDS[found[2].lower()]
+        number, *units = found.groups()
+        return float(number) * next(seconds for unit, seconds in zip(units, _UNIT_SECONDS, strict=True) if unit)
     return _DAILY_WAIT if "daily" in text.lower() else None
 
 

@@ -1,68 +1,26 @@
 """One message over one connection: MAIL, RCPT, DATA, the message, and the answer to its final dot."""
 
+import asyncio
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from outreach_stream.catalog.models import SmtpTimeouts
-from outreach_stream.domain.outcomes import (
-    Accepted,
-    Failure,
-    MessageRejected,
-    Outcome,
-    RecipientRejected,
-    Refusal,
-    masked,
-)
+from outreach_stream.domain.outcomes import Accepted, Failure, Outcome, Refusal, Transient, masked
 from outreach_stream.domain.ports import OutgoingMessage
 from outreach_stream.engines.smtp_errors import failure
 from outreach_stream.engines.smtp_replies import Phase, Reply, classify
-from outreach_stream.engines.smtp_wire import SmtpWire
+from outreach_stream.engines.smtp_session import Session
 
 _CHUNK = 65_536
-"""Bytes written at once: with the last of them goes the final dot."""
+"""Bytes written at once: with the last of them goes the final dot. The server has `timeouts.command` to take each of
+those before, so that one that reads ever more slowly does not hold a place for ever."""
 _START_INPUT = 354
 _LAST_WORDS = frozenset({421, 503})
 """A connection is not used after these: the server closes it (RFC 5321 section 3.8), or is out of step."""
+_YOUNG = 1.0
+"""Seconds for which a new connection is not believed to be stale."""
 _BARE_LINE_END = re.compile(rb"\r\n|\r|\n")
-_UNFIT = re.compile(r"[\x00-\x20\x7f<>\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Abilities:
-    """What the server offered in its answer to EHLO."""
-
-    pipelining: bool = False
-    """RFC 2920: commands may go together, replies come in order."""
-    eight_bit: bool = False
-    """8BITMIME, RFC 6152."""
-    smtputf8: bool = False
-    """RFC 6531."""
-    max_size: int | None = None
-    """Bytes (SIZE, RFC 1870); None: no limit told."""
-    size: bool = False
-    """The server wants to hear sizes."""
-
-    def refusal(self, message: OutgoingMessage) -> Refusal | None:
-        """Why this server cannot take `message`, known without asking it; None: it can."""
-        if _UNFIT.search(message.recipient) or not message.recipient:
-            return RecipientRejected("malformed_address")
-        if _UNFIT.search(message.sender):
-            return MessageRejected("malformed_sender")
-        if not message.recipient.isascii() and not self.smtputf8:
-            return RecipientRejected("needs_smtputf8")
-        if not message.content.isascii() and not self.eight_bit:
-            return MessageRejected("needs_8bitmime")
-        if self.max_size is not None and len(message.content) > self.max_size:
-            return MessageRejected("too_large", f"{len(message.content)} bytes, the server takes {self.max_size}")
-        return None
-
-    def envelope(self, message: OutgoingMessage) -> tuple[bytes, bytes]:
-        """The MAIL and RCPT commands."""
-        size = f" SIZE={len(message.content)}" if self.size else ""
-        body = " BODY=8BITMIME" if self.eight_bit and not message.content.isascii() else ""
-        utf8 = " SMTPUTF8" if not (message.recipient + message.sender).isascii() else ""
-        return (f"MAIL FROM:<{message.sender}>{size}{body}{utf8}\r\n".encode(),
-                f"RCPT TO:<{message.recipient}>\r\n".encode())
 
 
 def wire_form(content: bytes) -> bytes:
@@ -78,19 +36,23 @@ def wire_form(content: bytes) -> bytes:
 
 
 class SmtpConnection:
-    """A session past its login. `reusable` tells whether another message may follow."""
+    """Sessions one after the other, mostly one. `reusable` tells whether another message may follow."""
 
-    def __init__(self, wire: SmtpWire, abilities: Abilities, timeouts: SmtpTimeouts) -> None:
-        self.wire = wire
-        self.abilities = abilities
+    def __init__(self, session: Session, reopen: Callable[[], Awaitable[Session | Refusal]],
+                 timeouts: SmtpTimeouts) -> None:
         self.handed_over = False
-        self.messages = 0
         self.idle_since = 0.0
+        self._reopen = reopen
         self._timeouts = timeouts
+        self._adopt(session)
+
+    def _adopt(self, session: Session) -> None:
+        self.wire, self.abilities = session.wire, session.abilities
+        self.messages = 0
+        self._opened = asyncio.get_running_loop().time()
         self._phase = Phase.MAIL
-        self._in_transaction = False
-        self._needs_reset = False
-        self._closing = False
+        self._replies = 0
+        self._stale = self._in_transaction = self._needs_reset = self._closing = False
 
     @property
     def reusable(self) -> bool:
@@ -98,19 +60,49 @@ class SmtpConnection:
         return self.wire.usable and not self._in_transaction and not self._closing
 
     async def hand_over(self, message: OutgoingMessage) -> Outcome:
-        """See `outreach_stream.domain.ports.Connection`."""
+        """See `outreach_stream.domain.ports.Connection`.
+
+        A server may close a connection at any time between two messages, and we learn of it only when we write. Such a
+        stale connection has taken nothing of the message: it is replaced, once, within the same attempt.
+        """
         self.handed_over = False
         if refusal := self.abilities.refusal(message):
             return refusal
+        outcome = await self._attempt(message)
+        if not self._stale:
+            return outcome
+        self.wire.abort()
+        fresh = await self._reopen()
+        if not isinstance(fresh, Session):
+            return fresh
+        self._adopt(fresh)
+        return self.abilities.refusal(message) or await self._attempt(message)
+
+    async def _attempt(self, message: OutgoingMessage) -> Outcome:
+        old = self.messages > 0 or asyncio.get_running_loop().time() - self._opened > _YOUNG
         self._in_transaction = True  # stays so when cancelled: then nothing may follow on this connection
         self.messages += 1
+        self._replies = 0
         try:
             outcome = await self._transact(message)
         except OSError as error:  # all that a wire raises: ConnectionError, TimeoutError
-            return failure(self._phase, error)
+            self._stale = old and not self._replies and isinstance(error, ConnectionError)
+            return self._failed(error)
+        self._stale = old and self._replies == 1 and self._closing and isinstance(outcome, Transient)
         self._in_transaction = False
         self._needs_reset = not isinstance(outcome, Accepted)
         return outcome
+
+    def _failed(self, error: OSError) -> Outcome:
+        if self._phase is Phase.DOT and self.wire.unsent:
+            # The dot was written to a buffer that was thrown away: no server has seen it.
+            self._phase, self.handed_over = Phase.DATA, False
+        return failure(self._phase, error)
+
+    async def _reply(self, limit: float) -> Reply:
+        reply = await self.wire.reply(limit)
+        self._replies += 1
+        return reply
 
     async def _transact(self, message: OutgoingMessage) -> Outcome:
         mail, rcpt = self.abilities.envelope(message)
@@ -125,7 +117,7 @@ class SmtpConnection:
             self._phase = phase
             if not self.abilities.pipelining:
                 self.wire.write(command, expect=1)
-            reply = await self.wire.reply(self._timeouts.command)
+            reply = await self._reply(self._timeouts.command)
             if not _expected(phase, reply):
                 outstanding = len(commands) - place if self.abilities.pipelining else 0
                 return await self._refused(phase, reply, outstanding, message)
@@ -136,7 +128,7 @@ class SmtpConnection:
         outcome = self._classify(phase, reply, message)
         try:
             for _ in range(outstanding if not self._closing else 0):
-                if (await self.wire.reply(self._timeouts.command)).code == _START_INPUT:
+                if (await self._reply(self._timeouts.command)).code == _START_INPUT:
                     # RFC 2920 section 3.1 allows 354 here. Hanging up delivers nothing, whatever it thinks it has.
                     self._closing = True
         except OSError:
@@ -151,7 +143,7 @@ class SmtpConnection:
             self.wire.write(data[start: start + _CHUNK], expect=int(self.handed_over))
             if not self.handed_over:
                 await self.wire.drained(self._timeouts.command)
-        return self._classify(Phase.DOT, await self.wire.reply(self._timeouts.data), message)
+        return self._classify(Phase.DOT, await self._reply(self._timeouts.data), message)
 
     def _classify(self, phase: Phase, reply: Reply, message: OutgoingMessage) -> Outcome:
         outcome = classify(phase, reply.code, reply.enhanced, reply.text)

@@ -28,7 +28,11 @@ class SmtpWire(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
+        self.unsent = False
+        """Something that was written has not left this process, nor ever will, since the wire has failed."""
         transport.set_protocol(self)
+        # So that `_writable` says whether everything has left; with 0, asyncio's TLS would pause for ever.
+        transport.set_write_buffer_limits(high=1)
 
     @property
     def usable(self) -> bool:
@@ -45,7 +49,7 @@ class SmtpWire(asyncio.Protocol):
         self._transport.write(data)
 
     async def drained(self, timeout: float) -> None:  # noqa: ASYNC109 - a protocol's limit, not a caller's
-        """Wait until what was written is nearly out. Raises `ConnectionError`, `TimeoutError`."""
+        """Wait until what was written is out. Raises `ConnectionError`, `TimeoutError`."""
         if not self._writable.is_set():
             async with asyncio.timeout(timeout):
                 await self._writable.wait()
@@ -122,7 +126,10 @@ class SmtpWire(asyncio.Protocol):
         self._writable.set()
 
     def _fail(self, error: Exception) -> None:
-        self._error = self._error or error
+        if self._error is None:
+            self._error, self.unsent = error, not self._writable.is_set()
+            if self.unsent:
+                self._transport.abort()  # or the rest of a message would still go, its final dot included
         self._writable.set()
         if self._waiter and not self._waiter.done():
             self._waiter.set_exception(self._error)

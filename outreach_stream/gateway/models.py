@@ -1,12 +1,15 @@
 """What the HTTP API takes and gives."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictInt
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
 
 from outreach_stream.domain.clock import Moment
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.triggers import InlineRecipient, Name, Priority, WorkflowTriggered
+from outreach_stream.gateway.engines import EngineState
+from outreach_stream.gateway.orders import Order
+from outreach_stream.gateway.replays import Replayable
 
 
 class TriggerRequest(BaseModel):
@@ -36,6 +39,48 @@ class Accepted(BaseModel):
     run_id: str
     workflow_id: str
     status_url: str
+
+
+class Ordered(BaseModel):
+    """The broker has the order; the workers heed it within seconds, which the run's status then says."""
+
+    run_id: str
+    ordered: Order
+    status_url: str
+
+
+class ReplayRequest(BaseModel):
+    """Which recipients of an ended run are to be mailed, by how they ended there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    statuses: list[Replayable] = Field(min_length=1, examples=[["failed", "expired"]])
+    accept_duplicates: StrictBool = Field(False, description="Needed for those in doubt, who may have got the mail "
+                                                             "already: they are labelled possible_duplicate")
+    idempotency_key: Name | None = Field(
+        None, min_length=1, description="The same key is the same replay; without: the same statuses of the same run "
+                                        "are. With a key of your own an earlier replay of the same recipients is no "
+                                        "objection")
+
+    @model_validator(mode="after")
+    def _doubt_is_accepted(self) -> Self:
+        if "in_doubt" in self.statuses and not self.accept_duplicates:
+            raise ValueError("those in doubt may have got the mail already: say accept_duplicates")
+        return self
+
+
+class Replayed(Accepted):
+    """The broker has the replay; the workers will admit it as a run of its own."""
+
+    parent: str
+    recipients: dict[Replayable, int]
+    """Of the earlier run, by how they ended there."""
+
+
+class Engines(BaseModel):
+    """All engines of the catalog."""
+
+    engines: list[EngineState]
 
 
 class Runs(BaseModel):

@@ -5,24 +5,17 @@ import heapq
 from dataclasses import dataclass
 from typing import Self
 
-import structlog
-from aiokafka.errors import KafkaError
-
 from outreach_stream.domain.clock import iso
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.identity import canonical_time, canonical_workflow_id
 from outreach_stream.domain.states import RunState
 from outreach_stream.domain.triggers import WorkflowTriggered
+from outreach_stream.gateway.following import Follower
 from outreach_stream.streaming.views import View
 from outreach_stream.topics import RUN_STATUS
 
-RETRY = 1.0
-"""Seconds before the broker is asked again."""
-
 ACCEPTED_KEPT = 10_000
 """Triggers accepted here that are remembered until a worker speaks of their runs."""
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,38 +42,25 @@ class RunStatuses:
         self.changed = asyncio.Event()
         """Set at each change; whoever waits clears it."""
         self._view: View[_Word] = View(bootstrap, RUN_STATUS.name, self._on_record, decode=_Word.read)
+        self._follower = Follower(self._view, RUN_STATUS.name)
         self._accepted: dict[str, RunStatus] = {}
-        self._starting: asyncio.Task[None] | None = None
-        self._complete = False
 
     async def start(self) -> None:
         """Begins to follow; does not wait for the broker."""
-        self._starting = asyncio.create_task(self._start())
-
-    async def _start(self) -> None:
-        while True:
-            try:
-                await self._view.start()
-                break
-            except (KafkaError, OSError) as error:
-                _log.warning("statuses_not_read", error=type(error).__name__)
-                await self._view.stop()
-                await asyncio.sleep(RETRY)
-        await self._view.catch_up()
-        self._complete = True
-        self.changed.set()
+        await self._follower.start()
 
     async def stop(self) -> None:
         """Ends the following."""
-        if self._starting is not None:
-            self._starting.cancel()
-            await asyncio.wait([self._starting])
-        await self._view.stop()
+        await self._follower.stop()
 
     @property
     def complete(self) -> bool:
         """Whether all has been read that was there at the start: only then is an unknown run unknown."""
-        return self._complete
+        return self._follower.complete
+
+    async def caught_up(self) -> None:
+        """Returns when all is read that was said before the call. Waits for a broker that is away."""
+        await self._follower.caught_up()
 
     def accepted(self, run: str, trigger: WorkflowTriggered, at: float) -> None:
         """Remember a run that was just triggered, until a worker has admitted it."""

@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from outreach_stream.inbox import Inbox, Rule
+from outreach_stream.inbox import Inbox, Limit, Mode, Rule
 from outreach_stream.inbox.rules import Behaviour
 
 
@@ -16,7 +16,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m outreach_stream.inbox", description="A local mail server that receives and keeps mail.",
         epilog="Recipients choose their fate by how their address begins: "
-               + ", ".join(behaviour for behaviour in Behaviour) + ".")
+               + ", ".join(Behaviour) + "; grey-N is deferred for N seconds.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: any free one (default)")
     parser.add_argument("--record", type=Path, help="file that gets a JSON line for each mail")
@@ -25,8 +25,23 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rule", type=Rule.parse, action="append", default=[], metavar="BEHAVIOUR=PATTERN",
                         help="for recipients matching a regular expression, before the names; may be repeated")
     parser.add_argument("--latency-ms", type=float, default=0.0, metavar="MS", help="by which replies are late")
+    parser.add_argument("--pace", type=float, default=1.0, metavar="SECONDS",
+                        help="between the bytes of `trickle` and the pieces of `sip` (default: 1)")
+    parser.add_argument("--mode-file", type=Path, metavar="FILE",
+                        help="its word holds for everybody, from the next connection or mail on: " + ", ".join(Mode))
+    parser.add_argument("--auth", type=_credentials, metavar="NAME:PASSWORD", help="take mail only after this login")
+    parser.add_argument("--limit", type=float, metavar="RATE", help="mails a second that are taken; others get 454")
+    parser.add_argument("--limit-wait", type=float, metavar="SECONDS",
+                        help="after too many, take none for so long, and say how long: 451")
     parser.add_argument("--max-size", type=int, default=10_000_000, metavar="BYTES")
     return parser.parse_args(given)
+
+
+def _credentials(text: str) -> tuple[str, str]:
+    name, mark, password = text.partition(":")
+    if not mark:
+        raise ValueError
+    return name, password
 
 
 async def serve(asked: argparse.Namespace) -> None:
@@ -36,7 +51,8 @@ async def serve(asked: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     inbox = Inbox(host=asked.host, port=asked.port, record=asked.record, keep=asked.keep,
                   keep_last=asked.keep_last, rules=tuple(asked.rule), latency=asked.latency_ms / 1_000,
-                  max_size=asked.max_size)
+                  max_size=asked.max_size, pace=asked.pace, mode_file=asked.mode_file, credentials=asked.auth,
+                  limit=asked.limit and Limit(asked.limit, asked.limit_wait))
     async with inbox:
         sys.stdout.write(json.dumps({"port": inbox.port}) + "\n")
         sys.stdout.flush()

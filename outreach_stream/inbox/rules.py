@@ -6,6 +6,7 @@ The local part of the address tells, so that a test or a demo chooses by choosin
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Behaviour(StrEnum):
@@ -16,34 +17,83 @@ class Behaviour(StrEnum):
     """550 5.1.1 at RCPT, for good."""
     DEFER = "defer"
     """451 4.3.0 at RCPT, once per recipient; then accepted."""
+    GREY = "grey"
+    """451 4.7.1 at RCPT until so many seconds after the first try as the name says: `grey-300`, or 1."""
     BUSY = "busy"
     """451 4.3.0 at RCPT, always."""
     THROTTLE = "throttle"
     """451 4.7.1 with a wait of 7 seconds at RCPT, always."""
     BLOCK = "block"
     """554 5.7.1 after the final dot, always."""
+    REJECT = "reject"
+    """550 5.6.0 after the final dot, always."""
     SHUTDOWN = "shutdown"
     """421 4.3.2 at RCPT, and the connection is closed."""
+    SHUTDOWN_DATA = "shutdown-data"
+    """The same at DATA."""
+    SHUTDOWN_DOT = "shutdown-dot"
+    """The same after the final dot: nothing was received."""
     SLOW = "slow"
     """Accepted, but the final dot is answered half a second late."""
+    SIP = "sip"
+    """Accepted, but the message is read slowly: a pause of a second (`pace`) before each piece."""
+    TRICKLE = "trickle"
+    """Accepted, but the bytes of the replies from RCPT on come a second (`pace`) apart."""
     DROP = "drop"
     """The connection is closed at RCPT, without an answer: nothing was received."""
+    RESET = "reset"
+    """The connection is reset (RST) when the message begins to come: nothing was received."""
     DOUBT = "doubt"
     """The mail is received and recorded, and the connection closed without an answer."""
+    DOUBT_ONCE = "doubt-once"
+    """The same, once per recipient; then accepted."""
     SILENCE = "silence"
     """The mail is received and recorded, and the connection stays open without an answer."""
 
+
+PASSING = frozenset({Behaviour.DEFER, Behaviour.GREY, Behaviour.DOUBT_ONCE})
+"""What a recipient is over with after one time, or some time."""
+
+CLOSING = "421 4.3.2 closing down"
 
 REPLIES = {
     Behaviour.REFUSE: "550 5.1.1 <{recipient}>: no such mailbox here",
     Behaviour.DEFER: "451 4.3.0 <{recipient}>: busy, come back later",
     Behaviour.BUSY: "451 4.3.0 <{recipient}>: busy, come back later",
+    Behaviour.GREY: "451 4.7.1 <{recipient}>: greylisting in action, come back later",
     Behaviour.THROTTLE: "451 4.7.1 rate limit exceeded, try again in 7 seconds",
-    Behaviour.SHUTDOWN: "421 4.3.2 closing down",
+    Behaviour.SHUTDOWN: CLOSING,
 }
 """What RCPT is answered, where it is not accepted."""
 
-_NAMED = re.compile(rf"({'|'.join(Behaviour)})(?![a-z])", re.IGNORECASE)
+DOT_REPLIES = {
+    Behaviour.BLOCK: "554 5.7.1 refused by policy",
+    Behaviour.REJECT: "550 5.6.0 this is no mail for us",
+    Behaviour.SHUTDOWN_DOT: CLOSING,
+}
+"""What the final dot is answered, where the message is not accepted."""
+
+_NAMED = re.compile(rf"({'|'.join(sorted(Behaviour, key=len, reverse=True))})(?![a-z])", re.IGNORECASE)
+_GREY_SECONDS = re.compile(r"grey-(\d+(?:\.\d+)?)", re.IGNORECASE)
+
+
+class Fate(NamedTuple):
+    """What happens to one mail."""
+
+    behaviour: Behaviour
+    reply: str | None = None
+    """The answer to RCPT; None: the recipient is accepted, or not answered."""
+
+    @classmethod
+    def of(cls, behaviour: Behaviour, recipient: str) -> "Fate":
+        """What `behaviour` means for `recipient`."""
+        if behaviour is Behaviour.ACCEPT:
+            return ACCEPTED
+        reply = REPLIES.get(behaviour)
+        return cls(behaviour, reply and reply.format(recipient=recipient))
+
+
+ACCEPTED = Fate(Behaviour.ACCEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +119,9 @@ def behaviour_for(recipient: str, rules: tuple[Rule, ...] = ()) -> Behaviour:
             return rule.behaviour
     named = _NAMED.match(recipient)
     return Behaviour(named[1].lower()) if named else Behaviour.ACCEPT
+
+
+def grey_seconds(recipient: str) -> float:
+    """For how long after the first try `recipient` is deferred."""
+    told = _GREY_SECONDS.match(recipient)
+    return float(told[1]) if told else 1.0

@@ -8,11 +8,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from outreach_stream.inbox.limit import Limit
+from outreach_stream.inbox.modes import Mode, ModeFile
 from outreach_stream.inbox.record import ReceivedMail, RecordWriter
-from outreach_stream.inbox.rules import Behaviour, Rule, behaviour_for
+from outreach_stream.inbox.rules import ACCEPTED, CLOSING, PASSING, Behaviour, Fate, Rule, behaviour_for, grey_seconds
 from outreach_stream.inbox.session import Session
 
 EXTENSIONS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES")
+
+_FATES = {
+    Mode.REFUSE_CONNECTIONS: Fate(Behaviour.DROP),
+    Mode.SHUTDOWN: Fate(Behaviour.SHUTDOWN, CLOSING),
+    Mode.BLOCK: Fate(Behaviour.BLOCK),
+    Mode.LOGIN_REFUSED: Fate(Behaviour.REFUSE, "530 5.7.0 log in, please"),
+}
+"""What a mode does to all mails alike."""
 
 _MESSAGE_ID = re.compile(rb"^message-id:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 
@@ -21,15 +31,21 @@ class Inbox:
     """Listens while its context is entered: `async with Inbox() as inbox: ... inbox.port`.
 
     `record`: the file that gets a line for each mail. `keep`: a folder for the last `keep_last` messages,
-    a file each. `latency`: seconds by which every reply is late. It also lists what it received in `mails`.
+    a file each. `latency`: seconds by which every reply is late. `pace`: seconds between the bytes of `trickle` and
+    the pieces of `sip`. `credentials`: name and password without which no mail is taken. `limit`: the rate that it
+    takes. `mode_file`: a file that names its `Mode`, which `mode` overrides. It also lists what it received in `mails`.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, record: Path | None = None,
                  keep: Path | None = None, keep_last: int = 100, rules: tuple[Rule, ...] = (),
-                 latency: float = 0.0, extensions: tuple[str, ...] = EXTENSIONS,
-                 max_size: int = 10_000_000) -> None:
+                 latency: float = 0.0, pace: float = 1.0, extensions: tuple[str, ...] = EXTENSIONS,
+                 max_size: int = 10_000_000, credentials: tuple[str, str] | None = None,
+                 limit: Limit | None = None, mode_file: Path | None = None) -> None:
         self.host, self.port = host, port
-        self.extensions, self.max_size, self.latency = extensions, max_size, latency
+        self.extensions, self.max_size, self.latency, self.pace = extensions, max_size, latency, pace
+        self.credentials = credentials
+        self.mode: Mode | None = None
+        """What a test in the same process wants; None: what the file says."""
         self.mails: deque[ReceivedMail] = deque(maxlen=10_000)
         self.contents: deque[bytes] = deque(maxlen=keep_last)
         self.connections = 0
@@ -37,7 +53,10 @@ class Inbox:
         self._writer = RecordWriter(record) if record else None
         self._keep, self._keep_last, self._received = keep, keep_last, 0
         self._rules = rules
-        self._deferred: set[str] = set()
+        self._limit = limit
+        self._mode_file = ModeFile(mode_file) if mode_file else None
+        self._first_tries: dict[str, float] = {}
+        self._turn = 0
         self._sessions: set[Session] = set()
         self._server: asyncio.Server | None = None
 
@@ -67,14 +86,32 @@ class Inbox:
         for session in tuple(self._sessions):
             session.transport.abort()
 
-    def judge(self, recipient: str) -> Behaviour:
-        """What happens to mail for `recipient` this time: `defer` defers only once."""
+    def current_mode(self) -> Mode:
+        """How everybody is treated now."""
+        return self.mode or (self._mode_file.read() if self._mode_file else Mode.NORMAL)
+
+    def judge(self, recipient: str) -> Fate:
+        """What happens to mail for `recipient` this time: the mode comes first, then the recipient, then the limit."""
+        mode = self.current_mode()
+        if mode is not Mode.NORMAL and mode in _FATES:
+            return _FATES[mode]
         behaviour = behaviour_for(recipient, self._rules)
-        if behaviour is Behaviour.DEFER:
-            if recipient in self._deferred:
-                return Behaviour.ACCEPT
-            self._deferred.add(recipient)
-        return behaviour
+        fate = ACCEPTED if self._is_over(behaviour, recipient) else Fate.of(behaviour, recipient)
+        if fate.reply is None and self._limit and (refusal := self._limit.refusal(self.now())):
+            return Fate(Behaviour.THROTTLE, refusal)
+        if mode is Mode.HALF and fate is ACCEPTED:
+            self._turn += 1
+            return fate if self._turn % 2 else Fate(Behaviour.REJECT)
+        return fate
+
+    def _is_over(self, behaviour: Behaviour, recipient: str) -> bool:
+        """Whether what happens to a recipient once, or for some time, has happened."""
+        if behaviour is Behaviour.ACCEPT or behaviour not in PASSING:
+            return False
+        if recipient not in self._first_tries:
+            self._first_tries[recipient] = self.now()
+            return False
+        return behaviour is not Behaviour.GREY or self.now() - self._first_tries[recipient] >= grey_seconds(recipient)
 
     def receive(self, began: float, sender: str, recipient: str, content: bytes, *, answered: bool) -> int:
         """Record a mail, before it is answered, and return its number."""

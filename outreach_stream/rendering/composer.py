@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from outreach_stream.catalog.spec import WorkflowSpec
 from outreach_stream.domain.events import SendRequested
 from outreach_stream.domain.identity import message_id
-from outreach_stream.domain.ports import Composer, OutgoingMessage, Unrenderable
+from outreach_stream.domain.policy import Policy
+from outreach_stream.domain.ports import Brief, OutgoingMessage, Unrenderable
 from outreach_stream.rendering.failures import RenderError, TemplateErrors
 from outreach_stream.rendering.mime import skeleton_of
 from outreach_stream.rendering.templates import compile_spec
@@ -57,27 +58,30 @@ class BrokenSpec:
 CACHED_SPECS = 64
 
 
-class Composers:
-    """Composers by digest of their spec, the recently used ones kept."""
+class Briefs:
+    """What a sender needs to know of frozen workflows, by digest of their spec; the recently used ones are kept."""
 
     def __init__(self, read: Callable[[str], Awaitable[bytes]]) -> None:
-        """`read` gives a spec's bytes by digest, and waits for one that has not been seen yet."""
+        """`read` gives a spec's bytes by digest, and waits a while for one that has not been seen yet (`SpecAway`)."""
         self._read = read
-        self._kept: OrderedDict[str, Composer] = OrderedDict()
+        self._kept: OrderedDict[str, Brief] = OrderedDict()
 
-    async def get(self, digest: str) -> Composer:
-        """The composer of a spec; never raises: a broken spec has one whose mails fail."""
-        composer = self._kept.get(digest)
-        if composer is None:
-            composer = self._kept[digest] = _composer(await self._read(digest))
+    async def get(self, digest: str) -> Brief:
+        """The brief of a spec; a broken one has a composer whose mails fail. Raises `SpecAway`."""
+        brief = self._kept.get(digest)
+        if brief is None:
+            brief = self._kept[digest] = _brief(await self._read(digest))
             while len(self._kept) > CACHED_SPECS:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(digest)
-        return composer
+        return brief
 
 
-def _composer(data: bytes) -> Composer:
+def _brief(data: bytes) -> Brief:
+    policy = Policy()
     try:
-        return SpecComposer(WorkflowSpec.read(data))
+        spec = WorkflowSpec.read(data)
+        policy = spec.policy
+        return Brief(SpecComposer(spec), policy)
     except (ValidationError, TemplateErrors) as error:
-        return BrokenSpec(f"spec: {type(error).__name__}")
+        return Brief(BrokenSpec(f"spec: {type(error).__name__}"), policy)

@@ -6,14 +6,19 @@ from types import TracebackType
 from typing import Any
 
 from jinja2 import meta
-from jinja2.exceptions import UndefinedError
+from jinja2.exceptions import TemplateSyntaxError, UndefinedError
 from jinja2.runtime import Context
 
 from outreach_stream.rendering.failures import RenderError
-from outreach_stream.rendering.sandbox import LOOP_BUDGET, EmptyValue, MailEnvironment, TooCostly, foreign_parts
+from outreach_stream.rendering.metering import metered
+from outreach_stream.rendering.sandbox import EmptyValue, MailEnvironment, foreign_parts
+from outreach_stream.rendering.steps import STEPS, TooCostly
 
 LARGEST_PART = 1_048_576
 """Characters that one rendered part may have: more is a mistake, and mail programs clip at a tenth of it."""
+
+MOST_TOKENS = 10_000
+"""Words and signs that a part may have between its braces: compiling is the one thing that no step counts."""
 
 _SHORT = 10_000
 """Pieces up to which a part is joined at once; beyond, they are counted one by one."""
@@ -35,16 +40,18 @@ class Part:
         self.template = template
         self.name = name
         self.source = source
+        environment.steps.left = STEPS
+        _check_length(environment, source)
         tree = environment.parse(source)
         self.problems = foreign_parts(tree)
         self.variables = frozenset(meta.find_undeclared_variables(tree))
         """Variables it reads that it does not set itself."""
         self.environment = environment
-        self._compiled = environment.from_string(tree)
+        self._compiled = environment.from_string(metered(tree))
 
     def render(self, values: dict[str, Any]) -> str:
         """The text made of `values` and the environment's globals; raises `RenderError`."""
-        self.environment.budget = LOOP_BUDGET
+        self.environment.steps.left = STEPS
         try:
             # What Template.render does, without copying all values once more for each part.
             pieces = self._compiled.root_render_func(Context(self.environment, values, None, {}))
@@ -77,6 +84,12 @@ class Part:
             known = name.isidentifier() and name in self.source
             return f"reads {name!r}, which is not defined" if known else "reads something that is not defined"
         return f"fails with {type(error).__name__}"
+
+
+def _check_length(environment: MailEnvironment, source: str) -> None:
+    for count, (line, *_) in enumerate(environment.lex(source)):
+        if count == MOST_TOKENS:
+            raise TemplateSyntaxError(f"it has more than {MOST_TOKENS:,} words and signs between braces", line)
 
 
 def _bounded(first: list[str], rest: Iterator[str]) -> str:

@@ -1,24 +1,29 @@
 """The Jinja2 environments in which templates run: strict, bounded, and with nothing to reach but their variables."""
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
 from jinja2 import StrictUndefined, Undefined, nodes
 from jinja2.exceptions import TemplateRuntimeError
+from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
 
-LOOP_BUDGET = 100_000
-"""Steps that all `range` loops of one part may take together: nested ones included, so no template runs for ever."""
+from outreach_stream.rendering import costs, metering
+from outreach_stream.rendering.steps import CHARACTERS, Steps, TooCostly, extent
 
 LONGEST_REPEAT = 100_000
 """Characters or items that a `*` may make."""
 
+LARGEST_NUMBER = 1_024
+"""Bits of a whole number that is computed with."""
+
+_CALL = 2
+_SEQUENCES = (str, bytes, list, tuple)
+_NUMBERS = frozenset({int, float})
 _GLOBALS = ("cycler", "dict", "joiner", "namespace")
 _OTHER_FILES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport, nodes.Block)
-
-
-class TooCostly(TemplateRuntimeError):  # noqa: N818 - named as it is said
-    """A template would take more time or memory than a mail may."""
 
 
 class EmptyValue(TemplateRuntimeError):  # noqa: N818 - named as it is said
@@ -26,55 +31,96 @@ class EmptyValue(TemplateRuntimeError):  # noqa: N818 - named as it is said
 
 
 class MailEnvironment(ImmutableSandboxedEnvironment):
-    """Undefined variables and NULL are errors; powers, long repeats and long ranges are refused.
+    """Undefined variables and NULL are errors; whatever a template does takes steps of a budget.
 
-    Templates are written by the operator, recipients only fill in values: the bounds are there for mistakes.
-    The loop budget is per environment and set back for each part, so an environment serves one thread.
+    Templates are written by the operator, recipients only fill in values: the bounds are there for mistakes, but they
+    hold against malice too. The budget is the environment's and is set back for each part, so one serves one thread.
     """
 
-    intercepted_binops = frozenset({"*", "**"})
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def __init__(self, *, autoescape: bool = False, url: bool = False) -> None:
+        self.steps = Steps()
         super().__init__(
-            undefined=StrictUndefined, autoescape=autoescape, finalize=_quoted if url else _present,
+            undefined=StrictUndefined, autoescape=autoescape, finalize=self._quoted if url else self._present,
             keep_trailing_newline=True, cache_size=0, auto_reload=False,
         )
-        self.budget = LOOP_BUDGET
+        self.filters, self.tests = metering.filters(self.steps), metering.tests(self.steps)
         self.globals = {name: self.globals[name] for name in _GLOBALS} | {"range": self._range}
 
-    def _range(self, *arguments: int) -> range:
-        steps = range(*arguments)
-        self.budget -= len(steps)
-        if self.budget < 0:
-            raise TooCostly(f"its range loops take more than {LOOP_BUDGET:,} steps")
-        return steps
+    def concat(self, pieces: Iterable[str]) -> str:
+        """What a macro or block has printed, as one text; paid for before it is made."""
+        pieces = list(pieces)
+        self.steps.handle(sum(map(len, pieces)))
+        return "".join(pieces)
 
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """`*` within bounds, `**` never: one line of it can take all memory."""
+    def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """A call, paid for by what it is given and by what it makes; a macro pays for its body itself."""
+        steps = self.steps
+        steps.spend(_CALL + len(args))
+        if isinstance(called, Macro) or costs.is_trifle(called):
+            return super().call(context, called, *args, **kwargs)
+        if isinstance(called, LoopContext):
+            return super().call(context, called, *map(steps.each, args), **kwargs)
+        steps.handle(costs.of_call(steps, called, [*args, *kwargs.values()]))
+        return metering.result_of(steps, super().call(context, called, *args, **kwargs))
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """An item; a tuple is paid for, since all that it holds is looked at."""
+        if isinstance(argument, tuple):
+            self.steps.weigh(argument)
+        return super().getitem(obj, argument)
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """`left operator right` within bounds, `**` never: one line of it can take all memory."""
         if operator == "**":
             raise TooCostly("** is not allowed")
-        for sequence, times in ((left, right), (right, left)):
-            if isinstance(sequence, str | list | tuple) and isinstance(times, int):
-                if len(sequence) * times > LONGEST_REPEAT:
-                    raise TooCostly(f"* makes more than {LONGEST_REPEAT:,} characters")
-                break
+        for number in (left, right):
+            if isinstance(number, int) and number.bit_length() > LARGEST_NUMBER:
+                raise TooCostly(f"computes with a number of more than {LARGEST_NUMBER:,} bits")
+        if not (type(left) in _NUMBERS and type(right) in _NUMBERS):
+            self.steps.handle(_made(self.steps, operator, left, right))
         return super().call_binop(context, operator, left, right)
+
+    def _range(self, *arguments: int) -> range:
+        numbers = range(*arguments)
+        if len(numbers) > self.steps.left:
+            self.steps.spend(len(numbers))
+        return numbers
+
+    def _present(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is str or kind is Markup:
+            if len(value) >= CHARACTERS:
+                self.steps.handle(len(value))
+        elif value is None:
+            raise EmptyValue("prints a value that is empty (NULL): write {{ variable or 'something else' }}")
+        elif kind is not float and not (kind is int and value.bit_length() <= LARGEST_NUMBER):
+            self.steps.weigh(value)
+        return value
+
+    def _quoted(self, value: Any) -> Any:
+        """What a URL template prints is percent-encoded, so that no value can change the address around it."""
+        if isinstance(value, Undefined):
+            return str(value)  # Raises, naming the variable.
+        return quote(str(self._present(value)), safe="")
+
+
+def _made(steps: Steps, operator: str, left: Any, right: Any) -> int:
+    """Characters that an operator handles on anything but two numbers."""
+    if operator == "%":
+        return costs.formatted(steps, left, [right])
+    if operator != "*":
+        return extent(left) + extent(right)
+    sequence, times = (right, left) if isinstance(left, int) else (left, right)
+    if isinstance(sequence, _SEQUENCES) and isinstance(times, int):
+        if len(sequence) * times > LONGEST_REPEAT:
+            raise TooCostly(f"* makes more than {LONGEST_REPEAT:,} characters")
+        return extent(sequence) * times
+    return 0
 
 
 def foreign_parts(tree: nodes.Template) -> list[str]:
     """Statements that would need another file: a mail's part stands alone."""
     found = (node for kind in _OTHER_FILES for node in tree.find_all(kind))
     return [f"line {node.lineno}: {type(node).__name__.lower()} is not available here" for node in found]
-
-
-def _present(value: Any) -> Any:
-    if value is None:
-        raise EmptyValue("prints a value that is empty (NULL): write {{ variable or 'something else' }}")
-    return value
-
-
-def _quoted(value: Any) -> Any:
-    """What a URL template prints is percent-encoded, so that no value can change the address around it."""
-    if isinstance(value, Undefined):
-        return str(value)  # Raises, naming the variable.
-    return quote(str(_present(value)), safe="")

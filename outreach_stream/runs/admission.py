@@ -4,11 +4,12 @@ import hashlib
 from dataclasses import dataclass
 
 import orjson
+from pydantic import JsonValue
 
 from outreach_stream.catalog.snapshot import Catalog, CatalogErrors, UnknownWorkflow
 from outreach_stream.catalog.spec import WorkflowSpec, WrongParameters, freeze
 from outreach_stream.domain.clock import iso
-from outreach_stream.domain.events import RunRefused, RunRequested
+from outreach_stream.domain.events import ReplayRequested, RunRefused, RunRequested
 from outreach_stream.domain.identity import canonical_time, canonical_workflow_id, run_id
 from outreach_stream.domain.triggers import EXPRESS_LIMIT, Priority, WorkflowTriggered
 
@@ -37,9 +38,9 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A run with the spec that its request names, or a refusal without one."""
+    """A run with the spec that its request names (asked for directly, or of the run that it replays), or a refusal."""
 
-    event: RunRequested | RunRefused
+    event: RunRequested | ReplayRequested | RunRefused
     spec: WorkflowSpec | None = None
 
 
@@ -52,7 +53,7 @@ def admit(trigger: WorkflowTriggered, catalog: Catalog | CatalogErrors, arrival:
 
     Raises OverflowError for a slot that no calendar holds in UTC.
     """
-    run = run_id(trigger.workflow_id, slot=trigger.slot, key=trigger.idempotency_key, trigger_id=arrival.trigger_id)
+    run = run_id(trigger.workflow_id, slot=trigger.slot, key=trigger.run_key, trigger_id=arrival.trigger_id)
     try:
         if isinstance(catalog, CatalogErrors):
             raise Refused(f"the catalog cannot be used: {catalog.problems[0]}")  # noqa: TRY301 - one way out
@@ -65,8 +66,7 @@ def admit(trigger: WorkflowTriggered, catalog: Catalog | CatalogErrors, arrival:
 
 def _freeze(run: str, trigger: WorkflowTriggered, catalog: Catalog, arrival: Arrival) -> Admission:
     spec = freeze(catalog, trigger.workflow_id, arrival.lanes)
-    if trigger.recipients is None and spec.workflow.recipients is None:
-        raise Refused(f"workflow {spec.workflow.id} has no query, and the trigger brings no recipients")
+    _check_people(trigger, spec)
     # A producer whose clock is ahead must not make its run last longer.
     triggered_at = min(trigger.triggered_at.timestamp() if trigger.triggered_at else arrival.sent_at, arrival.now)
     engine = catalog.engine(spec.engine)
@@ -75,16 +75,39 @@ def _freeze(run: str, trigger: WorkflowTriggered, catalog: Catalog, arrival: Arr
         workflow_name=spec.workflow.name, workflow_version=spec.workflow.version, template_id=spec.template.id,
         template_version=spec.template.version, spec=spec.digest, engine=engine.id,
         lanes=spec.lanes[engine.id], priority=_priority(trigger, spec),
-        weight=spec.workflow.weight, slot=_slot(trigger), idempotency_key=trigger.idempotency_key,
-        parameters=spec.bind(trigger.parameters), recipients=trigger.recipients, body=body_digest(trigger),
-        triggered_at=triggered_at, admitted_at=arrival.now, deadline=_deadline(trigger, spec, triggered_at, arrival))
+        weight=spec.workflow.weight, slot=_slot(trigger), idempotency_key=trigger.run_key,
+        parameters=_parameters(trigger, spec), recipients=trigger.recipients, body=body_digest(trigger),
+        triggered_at=triggered_at, admitted_at=arrival.now, deadline=_deadline(trigger, spec, triggered_at, arrival),
+        replay=trigger.replay)
     _check_size("the trigger's recipients and parameters", len(request.encode()))
     _check_size(f"workflow {spec.workflow.id} and its template", len(spec.model_dump_json().encode()))
-    return Admission(request, spec)
+    if trigger.replay is None:
+        return Admission(request, spec)
+    own = bool(trigger.parameters)
+    return Admission(ReplayRequested(run_id=trigger.replay.run_id, request=request, own_parameters=own), spec)
+
+
+def _check_people(trigger: WorkflowTriggered, spec: WorkflowSpec) -> None:
+    replay = trigger.replay
+    if replay is None:
+        if trigger.recipients is None and spec.workflow.recipients is None:
+            raise Refused(f"workflow {spec.workflow.id} has no query, and the trigger brings no recipients")
+        return
+    if trigger.recipients is not None:
+        raise Refused("a replay mails recipients of the earlier run: leave out those of the trigger")
+    if "in_doubt" in replay.statuses and not replay.accept_duplicates:
+        raise Refused("those in doubt may have got the mail already: accept duplicates, or leave out in_doubt")
+
+
+def _parameters(trigger: WorkflowTriggered, spec: WorkflowSpec) -> dict[str, JsonValue]:
+    """Of a replay that brings none: the defaults, beneath what the earlier run was given."""
+    if trigger.replay and not trigger.parameters:
+        return {name: it.default for name, it in spec.workflow.parameters.items() if not it.required}
+    return spec.bind(trigger.parameters)
 
 
 def _priority(trigger: WorkflowTriggered, spec: WorkflowSpec) -> Priority:
-    """Express is for few recipients that need no query; whoever asks for it with more goes in bulk."""
+    """Express is for few recipients that need no query; whoever asks for it with more goes in bulk, as replays do."""
     few = trigger.recipients is not None and len(trigger.recipients) <= EXPRESS_LIMIT
     asked = trigger.priority or spec.workflow.priority
     return "express" if few and asked != "bulk" else "bulk"
@@ -113,4 +136,6 @@ def body_digest(trigger: WorkflowTriggered) -> str:
     body = trigger.model_dump(mode="json", include={"parameters", "recipients", "priority", "deadline"})
     if trigger.deadline:
         body["deadline"] = canonical_time(trigger.deadline)
+    if trigger.replay:
+        body["replay"] = trigger.replay.model_dump() | {"statuses": sorted(set(trigger.replay.statuses))}
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -5,7 +5,10 @@ from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
+import orjson
+
 from outreach_stream.domain.clock import Clock
+from outreach_stream.domain.control import Control, Subject
 from outreach_stream.domain.events import RunEvent, RunRequested, RunStatus
 from outreach_stream.domain.states import RecipientStatus
 from outreach_stream.runs.ports import Table
@@ -43,12 +46,14 @@ class Book:
     durable. Noting a thing twice, or in another order, changes nothing. Not for several threads.
     """
 
-    def __init__(self, partition: int, runs: Table, tallies: Table, clock: Clock) -> None:
+    def __init__(self, partition: int, runs: Table, tallies: Table, clock: Clock,
+                 control: Control | None = None) -> None:
         self._partition, self._records, self._tallies, self._clock = partition, runs, tallies, clock
+        self._control = control or Control()
         self._runs: dict[str, Run] = {}
         self._chunks: OrderedDict[tuple[str, int], Tally] = OrderedDict()
         self.dirty: dict[str, None] = {}
-        """Runs of which results were counted since their status was last taken."""
+        """Runs whose status has changed since it was last taken: results were counted, something was ordered."""
 
     def run(self, run_id: str) -> Run:
         """The run, from memory or else from the tables; an empty one if nothing is known of it."""
@@ -56,14 +61,14 @@ class Book:
             ends = Ends()
             for _, tally in self.tallies(run_id):
                 ends.add(tally)
-            self._runs[run_id] = Run(self._read_record(run_id), ends)
+            self._runs[run_id] = Run(self.record(run_id), ends)
         return self._runs[run_id]
 
-    def _read_record(self, run_id: str) -> RunRecord:
-        record = RunRecord()
-        for _, value in self._records.copies(self._partition, run_id.encode()):
-            record.merge(RunRecord.model_validate_json(value))
-        return record
+    def record(self, run_id: str) -> RunRecord:
+        """The facts of a run, an empty record if nothing is known of it; takes nothing into memory."""
+        if run := self._runs.get(run_id):
+            return run.record
+        return _record(value for _, value in self._records.copies(self._partition, run_id.encode()))
 
     def tallies(self, run_id: str) -> Iterator[tuple[int, Tally]]:
         """Chunk and tally, for every chunk of the run of which a result has come."""
@@ -117,7 +122,7 @@ class Book:
         for run_id in touched.runs:
             run = self.run(run_id)
             record = run.record
-            if record.planned and record.plan and record.ended_at is None and run.ends.total >= record.plan.total:
+            if record.planned and record.plan and not record.ending and run.ends.total >= record.plan.total:
                 record.end(self._clock(), cancelled=run.ends.counts[RecipientStatus.CANCELLED] > 0)
                 touched.records.add(run_id)
 
@@ -135,7 +140,7 @@ class Book:
         """Where the run stands now, for everybody; None: it is not known yet who asked for it."""
         self.dirty.pop(run_id, None)
         run = self.run(run_id)
-        return run_status(run_id, run.record, run.ends, self._clock())
+        return run_status(run_id, run.record, run.ends, self._control, self._clock())
 
     def ended(self, touched: Touched) -> list[str]:
         """Those touched whose status is due at once, because it may be the last."""
@@ -144,9 +149,41 @@ class Book:
 
     def logged(self, run_id: str) -> bool:
         """Whether its log is written; takes nothing into memory."""
-        run = self._runs.get(run_id)
-        record = run.record if run else self._read_record(run_id)
-        return record.log is not None
+        return self.record(run_id).log is not None
+
+    def ordered(self, subject: Subject) -> None:
+        """Something was ordered: the status of the run is due, or of an engine's runs, of those in memory."""
+        if subject.kind == "run":
+            about = [(subject.id, self.record(subject.id))]
+        else:
+            about = [(run_id, run.record) for run_id, run in self._runs.items()
+                     if run.record.request and run.record.request.engine == subject.id]
+        self.dirty.update((run_id, None) for run_id, record in about if record.request and not record.ending)
+
+    def recall(self, prefix: str) -> None:
+        """Take those runs into memory whose ids begin so and of which more is expected. Their statuses are due."""
+        copies = self._records.scan(self._partition, prefix.encode())
+        for key, same in groupby(copies, key=lambda copy: copy[0]):
+            values = [value for *_, value in same]
+            # Nearly all have their log: that is seen without taking the record apart.
+            if not any(orjson.loads(value).get("log") for value in values) and not _record(values).settled:
+                self.run(key.decode())
+                self.dirty[key.decode()] = None
+
+    def overdue(self, before: float) -> dict[str, int]:
+        """Runs in memory that have not ended and whose deadline was `before`, with how many recipients have an end."""
+        return {run_id: run.ends.total for run_id, run in self._runs.items()
+                if run.record.request and run.record.request.deadline < before and not run.record.ending}
+
+    def give_up(self, run_ids: Iterable[str]) -> Touched:
+        """Note that nobody works on these any more."""
+        touched = Touched(runs=dict.fromkeys(run_ids))
+        for run_id in touched.runs:
+            run = self.run(run_id)
+            total = run.record.plan.total if run.record.plan else 0
+            run.record.give_up(self._clock(), unknown=max(0, total - run.ends.total))
+        touched.records.update(touched.runs)
+        return touched
 
     def forget(self, touched: Touched) -> None:
         """Drop from memory what is durable and not likely to be needed soon."""
@@ -161,6 +198,13 @@ class Book:
 
 def _chunk_key(key: tuple[str, int]) -> bytes:
     return f"{key[0]}:{key[1]}".encode()
+
+
+def _record(copies: Iterable[bytes]) -> RunRecord:
+    record = RunRecord()
+    for value in copies:
+        record.merge(RunRecord.model_validate_json(value))
+    return record
 
 
 def _merged(copies: Iterable[bytes]) -> Tally:

@@ -6,11 +6,12 @@ from typing import Any
 import orjson
 
 from outreach_stream.domain.events import RunChunk
-from outreach_stream.domain.marks import Mark
+from outreach_stream.domain.marks import Mark, Marks
 from outreach_stream.domain.states import RecipientStatus
 from outreach_stream.runs.tally import Tally
 
 _SKIPPED, _GONE = RecipientStatus.SKIPPED, "its result is no longer kept"
+_UNKNOWN = "no end is known"
 _COPIED = ("email", "status", "reason", "engine", "message_id", "provider_message_id", "attempts",
            "possible_duplicate", "recovered", "started_at", "finished_at")
 _DEFAULTS = {"attempts": 0, "recovered": False}
@@ -34,8 +35,9 @@ class Entries:
     marks, and one bit for each recipient written.
     """
 
-    def __init__(self, run_id: str, tallies: Mapping[int, Tally]) -> None:
-        self._run_id = run_id
+    def __init__(self, run_id: str, tallies: Mapping[int, Tally], *, endless: bool = False) -> None:
+        """`endless`: those without an end have lines too."""
+        self._run_id, self._endless = run_id, endless
         self._needle = run_id.encode()
         self._marks = {chunk: tally.marks for chunk, tally in tallies.items()}
         self._written: dict[int, int] = dict.fromkeys(tallies, 0)
@@ -63,7 +65,7 @@ class Entries:
     @property
     def complete(self) -> bool:
         """Every recipient that has an end has its line."""
-        return all(self._ended(chunk) == written for chunk, written in self._written.items())
+        return not any(self._ended(chunk) & ~written for chunk, written in self._written.items())
 
     def _ended(self, chunk: int) -> int:
         ended = 0
@@ -77,14 +79,20 @@ class Entries:
         chunk = RunChunk.model_validate_json(value)
         for email, reason in chunk.skipped:
             yield _line({"email": email, "status": _SKIPPED, "reason": reason}, doubted=False)
-        missing = self._ended(chunk.chunk) & ~self._written[chunk.chunk] if chunk.chunk in self._marks else 0
-        for index, row in enumerate(chunk.rows) if missing else ():
-            if missing >> index & 1:
-                marks = self._marks[chunk.chunk]
-                self._written[chunk.chunk] |= 1 << index
-                told = {"email": row[0], "status": marks.end(index), "reason": _GONE, "attempts": None,
-                        "recovered": True}
+        yield from self.of_people(chunk.chunk, [row[0] for row in chunk.rows])
+
+    def of_people(self, chunk: int, emails: Sequence[str]) -> Iterator[bytes]:
+        """Lines for those of a chunk of whom only the marks are left, if even those."""
+        marks, written = self._marks.get(chunk, Marks()), self._written.get(chunk, 0)
+        due = (~0 if self._endless else self._ended(chunk)) & ~written if chunk in self._marks or self._endless else 0
+        for index, email in enumerate(emails) if due else ():
+            if due >> index & 1:
+                end = marks.end(index)
+                told = {"email": email, "status": end, "reason": _GONE if end else _UNKNOWN, "attempts": None,
+                        "recovered": end is not None}
                 yield _line(told, doubted=marks.has(Mark.DOUBTED, index))
+        if chunk in self._written:
+            self._written[chunk] |= due & (1 << len(emails)) - 1
 
 
 def _line(result: dict[str, Any], doubted: bool) -> bytes:

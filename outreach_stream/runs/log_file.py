@@ -36,8 +36,9 @@ class WholeFile:
             if kind is None:
                 self._publish()
         finally:
-            self._file.close()
+            # Unlinked first: on a full disk closing fails too, and a draft left by each try would keep it full.
             self._draft.unlink(missing_ok=True)
+            self._file.close()
 
     def _publish(self) -> None:
         self._file.flush()

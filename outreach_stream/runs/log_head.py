@@ -44,19 +44,19 @@ def _run(request: RunRequested, record: RunRecord, state: RunState, counts: Coun
     return LogRun(
         id=request.run_id, state=state, reason=record.reason, warnings=record.warnings,
         trigger=LogTrigger(id=request.trigger_id, source=request.source, at=iso(request.triggered_at)),
+        parent=request.replay.run_id if request.replay else None,
         slot=request.slot, idempotency_key=request.idempotency_key, priority=request.priority,
         states={entered: iso(at) for entered, at in record.states.items()},
-        deadline=iso(request.deadline), deadline_passed=counts.expired > 0)
+        deadline=iso(request.deadline), deadline_passed=bool(counts.expired or record.given_up))
 
 
 def _summary(request: RunRequested, record: RunRecord, counts: Counts) -> LogSummary:
     planned_at = record.plan.at if record.plan else None
-    ended_at = planned_at if record.state is RunState.FAILED else record.ended_at
     to_send = _between(planned_at, record.ended_at)
     return LogSummary(
         **counts.model_dump(),
         durations=LogDurations(to_plan=_between(request.admitted_at, planned_at), to_send=to_send,
-                               total=_between(request.triggered_at, ended_at)),
+                               total=_between(request.triggered_at, record.ending.at if record.ending else None)),
         rate=round(counts.sent / to_send, 3) if to_send else None)
 
 

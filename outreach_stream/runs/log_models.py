@@ -27,15 +27,17 @@ class LogRun(Part):
 
     id: str
     state: RunState
-    reason: str | None = Field(description="Why it failed; null: it did not")
+    reason: str | None = Field(description="Why it failed, or was cancelled before it began; null: neither")
     warnings: list[str]
     trigger: LogTrigger
+    parent: str | None = Field(description="The run of which it replays some recipients; null: none")
     slot: str | None = Field(description="The occasion of its schedule; null: none")
     idempotency_key: str | None
     priority: Priority
     states: dict[RunState, str] = Field(description="When each state was entered")
     deadline: str
-    deadline_passed: bool = Field(description="It cut the run short: some recipients are `expired`")
+    deadline_passed: bool = Field(
+        description="It cut the run short: some recipients are `expired`, or have no end that is known")
 
 
 class LogTemplate(Part):
@@ -90,7 +92,7 @@ class LogRecipient(Part):
     """What became of one recipient."""
 
     email: str
-    status: RecipientStatus
+    status: RecipientStatus | None = Field(description="null: no end is known, and the run was given up")
     reason: str | None
     engine: str | None = Field(description="The engine that tried last; null: none did")
     message_id: str | None

@@ -27,4 +27,4 @@ class Published(Protocol):
         """
 
     async def chunk(self, offset: int) -> bytes:
-        """Value of the `run.chunk` record at `offset`."""
+        """Value of the `run.chunk` record at `offset`; raises LookupError when it is no longer kept."""

@@ -43,8 +43,12 @@ def read_result(value: bytes | None, offset: int) -> Result:
 
 
 def _check(result: Result, body: dict[str, Any]) -> None:
+    if body.get("schema_version", 1) != 1:
+        raise MalformedResultError("its schema_version is unknown here: 1 is read")
     if type(result.run_id) is not str or type(body.get("email")) is not str:
         raise MalformedResultError("run_id and email must be text")
+    if ":" in result.run_id:        # what is kept of a run's chunks is found by `run:chunk`
+        raise MalformedResultError("run_id must not contain a colon")
     if type(result.chunk) is not int or result.chunk < 0:
         raise MalformedResultError("chunk must be a whole number, 0 or more")
     if type(result.index) is not int or not 0 <= result.index < CHUNK_SIZE:

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from outreach_stream.domain.clock import iso
+from outreach_stream.domain.control import Control
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.states import Counts, RecipientStatus
 from outreach_stream.runs.record import RunRecord
@@ -39,20 +40,24 @@ def counts_of(record: RunRecord, ends: Ends) -> Counts:
     skipped_in_lane = ends.counts[RecipientStatus.SKIPPED]
     by_status = {status.value: ends.counts[status] for status in RecipientStatus if status.value != "skipped"}
     plan = record.plan
+    # Of a run that was cancelled unplanned, an earlier plan may have got as far as its first mails.
+    planned = ends.total if plan and plan.cancelled else plan.total if plan else 0
     return Counts(
-        total=max(0, plan.total - skipped_in_lane) if plan else 0,
+        total=max(0, planned - skipped_in_lane),
         skipped=(plan.skipped if plan else 0) + skipped_in_lane,
         possible_duplicates=ends.possible_duplicates,
         **by_status,
     )
 
 
-def run_status(run_id: str, record: RunRecord, ends: Ends, now: float) -> RunStatus | None:
-    """Where the run stands at `now`; None while nothing but results is known of it."""
+def run_status(run_id: str, record: RunRecord, ends: Ends, control: Control, now: float) -> RunStatus | None:
+    """Where the run stands at `now`, and what is ordered about it; None while nothing but results is known of it."""
     state, said = record.state, record.request or record.refused
     if state is None or said is None:
         return None
     request = record.request
+    going_on = request is not None and not state.terminal
+    fuse = control.fuse(request.engine) if request and going_on else None
     counts = counts_of(record, ends)
     return RunStatus(
         run_id=run_id,
@@ -66,9 +71,12 @@ def run_status(run_id: str, record: RunRecord, ends: Ends, now: float) -> RunSta
         counts=counts,
         states={entered: iso(at) for entered, at in record.states.items()},
         deadline=iso(request.deadline) if request else None,
-        deadline_passed=counts.expired > 0 or bool(request and not state.terminal and now > request.deadline),
+        deadline_passed=bool(counts.expired or record.given_up or (
+            request and going_on and now > request.deadline)),
+        paused=going_on and control.paused(run_id),
+        cancelling=going_on and control.cancelled(run_id),
+        engine_stopped=fuse.reason if fuse else None,
+        parent=request.replay.run_id if request and request.replay else None,
         log=record.log,
         updated_at=iso(now),
     )
-
-

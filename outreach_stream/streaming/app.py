@@ -129,6 +129,10 @@ class StreamApp(faust.App):
         async for event in stream.noack().events():
             yield event.value
 
+    def own_work(self, tp: TP) -> Batch:
+        """Work of a partition that is ours, which came from a table and not as a record (see `own_work`)."""
+        return self._consumer.own_work.begin(tp)    # type: ignore[union-attr,no-any-return]
+
     @property
     def aiokafka_producer(self) -> AIOKafkaProducer:
         """The app's own idempotent producer, for `produce`. Raises faust's NotReady before the start."""

@@ -18,6 +18,7 @@ from faust.types.tuples import ConsumerMessage
 from outreach_stream.streaming.batch import Gate
 from outreach_stream.streaming.drain import Drain
 from outreach_stream.streaming.ledger import Ledger, cut
+from outreach_stream.streaming.own_work import OwnWork
 from outreach_stream.streaming.thread import LeasedThread
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class BatchConsumer(driver.Consumer):
         self._seeking = asyncio.Lock()          # recovery and the fetcher may both ask for the seek
         super().__init__(*args, **kwargs)
         self.gate = Gate(self.app.lease)
+        self.own_work = OwnWork(self.gate)
         self.drain = Drain(self)
 
     @override
@@ -189,6 +191,7 @@ class BatchConsumer(driver.Consumer):
             ledger.close()
             self._buffered_partitions.discard(tp)
         self.ledgers.clear()
+        self.own_work.close()
         self.positioned = False
         if self._announced:
             self._announced = False

@@ -57,7 +57,8 @@ class Drain:
 
     def _in_work(self) -> int:
         self._consumer._clean_unacked_messages()    # ordinary topics
-        return len(self._consumer.unacked) + sum(ledger.claimed() for ledger in self._consumer.ledgers.values())
+        of_ledgers = sum(ledger.claimed() for ledger in self._consumer.ledgers.values())
+        return len(self._consumer.unacked) + of_ledgers + self._consumer.own_work.claimed()
 
     async def _wait_for_claimed(self) -> None:
         started = monotonic()

@@ -10,7 +10,8 @@ import pytest
 from outreach_stream import topics
 from outreach_stream.agents.plan import Planning
 from outreach_stream.dispatch.planning import LONGEST_ERROR, Planner
-from outreach_stream.domain.events import RunPlanned, RunRequested
+from outreach_stream.domain.control import Control, RunOrder
+from outreach_stream.domain.events import RUN_EVENT, RunInitializing, RunPlanned, RunRequested
 from tests.streaming.conftest import LoggedProducer
 
 RUN: dict[str, Any] = {
@@ -23,7 +24,8 @@ class StubBatch:
     """Records of `run.admitted`; `finished` has the indexes of those done."""
 
     def __init__(self, *run_ids: str) -> None:
-        self.records = [SimpleNamespace(value=RunRequested(run_id=run_id, **RUN).encode()) for run_id in run_ids]
+        self.records = [SimpleNamespace(key=run_id.encode(), value=RunRequested(run_id=run_id, **RUN).encode())
+                        for run_id in run_ids]
         self.finished: list[int] = []
 
     async def claim(self, i: int) -> bool:
@@ -39,6 +41,9 @@ class StubBatch:
         """Nothing waits for it here."""
 
 
+REAL = Planner(None, None, None, lambda: 1.0)  # type: ignore[arg-type]
+
+
 class StubPlanner:
     """Plans when it is told to; a run called `large` gets more chunks than a record holds."""
 
@@ -48,14 +53,19 @@ class StubPlanner:
     async def plan(self, run: RunRequested) -> RunPlanned:
         self.busy += 1
         self.most = max(self.most, self.busy)
-        await self.go.wait()
-        self.busy -= 1
+        try:
+            await self.go.wait()
+        finally:
+            self.busy -= 1
         planned = self.refused(run, "")
         chunks = list(range(100_000)) if run.run_id == "large" else [0]
         return planned.model_copy(update={"chunks": chunks, "error": None})
 
     def refused(self, run: RunRequested, error: str) -> RunPlanned:
-        return Planner.refused(Planner(None, None, None, lambda: 1.0), run, error)  # type: ignore[arg-type]
+        return REAL.refused(run, error)
+
+    def cancelled(self, run: RunRequested) -> RunPlanned:
+        return REAL.cancelled(run)
 
 
 @pytest.fixture
@@ -71,10 +81,20 @@ def plans(app: Any) -> dict[str, RunPlanned]:
     return {plan.run_id: plan for plan in (RunPlanned.model_validate_json(record.value) for record in records)}
 
 
+def started(app: Any) -> list[str]:
+    events = [RUN_EVENT.validate_json(record.value) for (topic, _), records in app.aiokafka_producer.log.items()
+              if topic == topics.RUN_EVENT.name for record in records]
+    return sorted(event.run_id for event in events if isinstance(event, RunInitializing))
+
+
+def planning_of(app: Any, planner: StubPlanner, control: Control | None = None) -> Planning:
+    return Planning(app, planner, topics.Layout(), 4, control or Control(), lambda: 1.0)  # type: ignore[arg-type]
+
+
 async def test_taking_in_does_not_wait_for_planners(app: Any) -> None:
     """However many runs come, so many are planned at a time; a drain ends those in work and those that wait."""
     planner, batch = StubPlanner(), StubBatch(*map(str, range(20)))
-    planning = Planning(app, planner, topics.Layout(), 4, lambda: 1.0)  # type: ignore[arg-type]
+    planning = planning_of(app, planner)
     for i in range(10):
         planning.begin(batch, i)  # type: ignore[arg-type]
     await asyncio.sleep(0.01)
@@ -91,11 +111,37 @@ async def test_taking_in_does_not_wait_for_planners(app: Any) -> None:
     assert plans(app).keys() == set(map(str, range(20)))
 
 
+async def test_a_cancelled_run_waits_for_no_turn_and_no_query(app: Any) -> None:
+    """Cancelled in its query, before its turn, or before it came: a plan that says so; the others get their turns."""
+    control = Control()
+    planner, batch = StubPlanner(), StubBatch("early", "0", "1", "2", "3", "waits", "goes on")
+    planning = planning_of(app, planner, control)
+    control.note(b"run:early:cancel", RunOrder(at=1.0).encode())
+    for i in range(7):
+        planning.begin(batch, i)  # type: ignore[arg-type]
+    await asyncio.sleep(0.01)
+    assert (planner.most, batch.finished) == (4, [0])
+
+    for run_id in ("waits", "2"):
+        control.note(f"run:{run_id}:cancel".encode(), RunOrder(at=1.0).encode())
+    control.note(b"run:1:pause", RunOrder(at=1.0).encode())
+    await asyncio.sleep(0.01)
+    assert sorted(batch.finished) == [0, 3, 5]
+    assert planner.busy == 4
+    planner.go.set()
+    await asyncio.sleep(0.05)
+    assert sorted(batch.finished) == list(range(7))
+    found = plans(app)
+    assert {run_id for run_id, plan in found.items() if plan.cancelled} == {"early", "waits", "2"}
+    assert all((plan.total, plan.error) == (0, None) for plan in found.values() if plan.cancelled)
+    assert started(app) == ["0", "1", "2", "3", "goes on"]
+
+
 async def test_a_plan_that_fits_into_no_record_fails_its_run(app: Any) -> None:
     """It would be planned again for ever, and after each crash."""
     planner, batch = StubPlanner(), StubBatch("large")
     planner.go.set()
-    Planning(app, planner, topics.Layout(), 4, lambda: 1.0).begin(batch, 0)  # type: ignore[arg-type]
+    planning_of(app, planner).begin(batch, 0)  # type: ignore[arg-type]
     await asyncio.sleep(0.05)
 
     assert batch.finished == [0]

@@ -11,6 +11,7 @@ from outreach_stream import topics
 from outreach_stream.agents import plan_express as module
 from outreach_stream.agents.plan_express import Express
 from outreach_stream.dispatch.ports import CannotPlan
+from outreach_stream.domain.control import Control, RunOrder
 from outreach_stream.domain.events import RUN_EVENT, RunPlanReported, RunRequested
 from outreach_stream.domain.triggers import InlineRecipient
 from tests.agents.test_plan import RUN
@@ -68,13 +69,37 @@ class StubBatch:
         """Nothing waits for it here."""
 
 
+async def test_a_cancelled_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that waits is reported as cancelled at once; one that need not wait is planned, and ended by its lanes."""
+    monkeypatch.setattr(module, "RETRY_PAUSES", (60.0,) * 5)
+    producer, lanes, batch = LoggedProducer(max_batch_size=100_000), Lanes(), StubBatch("one", "waiting")
+    app: Any = SimpleNamespace(aiokafka_producer=producer, spawn=asyncio.create_task)
+    control = Control()
+    express = Express(app, Materials(1_000), lanes, topics.Layout(), control, lambda: 1.0)  # type: ignore[arg-type]
+    control.note(b"run:one:cancel", RunOrder(at=1.0).encode())
+    await express.plan(batch)  # type: ignore[arg-type]
+    await asyncio.sleep(0.01)
+    assert batch.finished == [0]
+
+    control.note(b"run:waiting:cancel", RunOrder(at=1.0).encode())
+    await asyncio.sleep(0.01)
+    events = [RUN_EVENT.validate_json(record.value) for records in producer.log.values() for record in records]
+    told = {event.run_id: (event.total, event.cancelled, event.error)
+            for event in events if isinstance(event, RunPlanReported)}
+    assert batch.finished == [0, 1]
+    assert told == {"one": (1, False, None), "waiting": (0, True, None)}
+    assert len(lanes.requested) == 1
+    producer._closed = True
+
+
 @pytest.mark.parametrize("outage", [3, 1_000])
 async def test_a_run_that_has_to_wait_holds_up_no_other(outage: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is tried as often as a run with a query, and fails, with the reason, only then."""
     monkeypatch.setattr(module, "RETRY_PAUSES", (0.02,) * 5)
     producer, lanes, batch = LoggedProducer(max_batch_size=100_000), Lanes(), StubBatch("one", "waiting", "two")
     app: Any = SimpleNamespace(aiokafka_producer=producer, spawn=asyncio.create_task)
-    express = Express(app, Materials(outage), lanes, topics.Layout(), lambda: 1.0)  # type: ignore[arg-type]
+    control = Control()
+    express = Express(app, Materials(outage), lanes, topics.Layout(), control, lambda: 1.0)  # type: ignore[arg-type]
 
     await express.plan(batch)  # type: ignore[arg-type]
     assert batch.finished == [0, 2]

@@ -1,6 +1,6 @@
-"""A system of the test's own, on a broker of the test's own."""
+"""Scenarios by name, and a system of a test's own for what is no scenario."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -8,7 +8,18 @@ import pytest
 
 from outreach_stream.broker.embedded import EmbeddedBroker
 
+from . import scenarios  # noqa: F401 - registers them
+from .scenario import SCENARIOS, SHORT, play
 from .system import System
+from .verdict import Figures
+
+SEED = 4
+
+
+@pytest.fixture
+def played(tmp_path: Path, cache_dir: Path) -> Callable[[str], Awaitable[Figures]]:
+    """Plays a scenario in its short form, always with the same choices: `await played("kill -9 of the sender")`."""
+    return lambda name: play(SCENARIOS[name], SEED, SHORT, tmp_path, cache_dir)
 
 
 @pytest.fixture

@@ -17,9 +17,8 @@ async def test_bad_triggers_templates_and_names(system):
     running.people(3)
     with sqlite3.connect(running.catalog / "people.db") as db:
         db.execute("UPDATE people SET name = ? WHERE email = 'people0@example.com'", ["Eve\r\nBcc: all@example.com"])
-    (running.catalog / "templates/broken.yaml").write_text('subject: "Hi {{ nickname }}"\ntext: "Dear {{ name }}"\n')
-    broken = (running.catalog / "workflows/1.yaml").read_text().replace("id: 1", "id: 2").replace("hello", "broken")
-    (running.catalog / "workflows/2.yaml").write_text(broken)
+    _template(running, "broken", 'subject: "Hi {{ nickname }}"\ntext: "Dear {{ name }}"\n')
+    _workflow(running, 2, "hello", "broken")
     running.start()
 
     await produce(running.producer, topics.WORKFLOW_TRIGGERED.name, 0, [Record(b"k", b'{"workflow_id": ')])
@@ -34,6 +33,80 @@ async def test_bad_triggers_templates_and_names(system):
     assert not any(mail["Bcc"] for mail in mails)
     assert letter.value == b'{"workflow_id": '
     assert b"WorkflowTriggered" in dict(letter.headers)["reason"]
+
+
+async def test_what_never_ends_is_ended(system):
+    """A query beyond its timeout and a template that loops for ever fail their runs, at once and saying what to do;
+    a template that loops for one recipient fails that one, and everybody else is mailed."""
+    running = await system()
+    running.people(150)
+    with sqlite3.connect(running.catalog / "people.db") as db:
+        db.execute("UPDATE people SET city = 1000 WHERE email = 'people120@example.com'")
+        db.execute("UPDATE people SET city = 1 WHERE email <> 'people120@example.com'")
+    loops = "{% for a in range(n) %}{% for b in range(n) %}{% endfor %}{% endfor %}"
+    _template(running, "endless", f'subject: "Hi"\ntext: "{loops.replace("n", "9999")}"\n')
+    _template(running, "sometimes", f'subject: "Hi"\ntext: "{{% set n = city|int %}}{loops}Hi"\n')
+    _workflow(running, 2, "hello", "endless")
+    _workflow(running, 3, "hello", "sometimes")
+    endless = "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n) > 0"
+    _workflow(running, 4, "WHERE true", f"WHERE {endless}\n  timeout: 1s")
+    running.start()
+
+    runs = [await running.trigger(workflow) for workflow in (2, 3, 4)]
+    looping, partly, query = [await running.completed(run) for run in runs]
+    [failed] = [entry for entry in running.log(partly)["recipients"] if entry["status"] != "sent"]
+
+    assert looping.state == query.state == "FAILED"
+    assert "template endless, text: line 1: takes more than 100,000 steps" in looping.reason
+    assert "longer than 1 s" in query.reason and "raise recipients.timeout" in query.reason
+    assert running.workers.log("dispatcher").count("planning_put_off") == 0, "asked again, it would take as long again"
+    assert partly.state == "COMPLETED" and (partly.counts.sent, partly.counts.failed) == (149, 1)
+    assert (failed["email"], failed["status"]) == ("people120@example.com", "failed")
+    assert "takes more than 100,000 steps" in failed["reason"] and "1000" not in failed["reason"]
+
+
+async def test_a_catalog_that_is_taken_apart_in_mid_run(system):
+    """A run goes on from what was frozen with it, whatever becomes of its workflow and template, and in a sender that
+    never saw them. Deleted, a workflow is refused; broken, the catalog stays as it was, and says so, until repaired."""
+    running = await system(rate=100)
+    people = running.people(400)
+    workflow, template = running.catalog / "workflows/1.yaml", running.catalog / "templates/hello.yaml"
+    kept, hello = workflow.read_text(), template.read_text()
+    running.start()
+    run = await running.trigger()
+    await running.until_sent(50)
+
+    workflow.unlink()
+    template.unlink()
+    await asyncio.to_thread(running.terminate, "sender")
+    running.start("sender")
+    await running.until(lambda: running.workers.log("sender").count("worker_started") == 2, 30, lambda: "no sender")
+    refused = await running.trigger()
+    await running.until_state(refused, "REFUSED")
+    (running.catalog / "workflows/2.yaml").write_text("id: [2\n")
+    workflow.write_text(kept)
+    template.write_text(hello)
+    unchanged = await running.trigger()
+    await running.until_state(unchanged, "REFUSED")
+    done = await running.completed(run)
+    (running.catalog / "workflows/2.yaml").unlink()
+    repaired = await running.trigger()
+    await running.until_state(repaired, "SENDING", "COMPLETED")
+
+    assert "no workflow has the id '1'" in running.status(refused).reason
+    assert done.state == "COMPLETED" and done.counts.sent == len(people)
+    assert set(running.arrived().recipients()) == people
+    assert "workflows/2.yaml" in running.workers.log("aggregator")
+
+
+def _template(running, name, text):
+    (running.catalog / f"templates/{name}.yaml").write_text(text)
+
+
+def _workflow(running, number, *change):
+    """A workflow like the first, with one change."""
+    text = (running.catalog / "workflows/1.yaml").read_text().replace("id: 1", f"id: {number}").replace(*change)
+    (running.catalog / f"workflows/{number}.yaml").write_text(text)
 
 
 async def _dead_letter(bootstrap):

@@ -2,55 +2,35 @@
 
 import pytest
 
-from .system import PEOPLE, PLACES, ROLES, check_whole
+from .workers import ROLES
 
 
 @pytest.mark.parametrize("role", ROLES)
-async def test_a_killed_worker_loses_nobody(system, role):
-    """Every recipient ends, none is missing, and what is mailed twice was in flight at the kill and is labelled."""
-    running = await system(concurrency=PLACES, latency_ms=30)
-    people = running.people(PEOPLE)
-    running.start()
-    run = await running.trigger()
-    await running.until_sent(PEOPLE // 4)
-
-    running.kill(role)
-    running.start(role)
-    status = await running.completed(run)
-
-    mails = check_whole(running, status, people, in_flight=PLACES)
-    assert status.counts.sent == len(people)
-    if role != "sender":
-        assert set(mails.values()) == {1}, "only a sender's death can repeat a mail"
+async def test_a_killed_worker_loses_nobody(played, role):
+    """Every recipient ends, none is missing, and what is mailed twice was on a dead sender's wire and is labelled."""
+    await played(f"kill -9 of the {role}")
 
 
-async def test_workers_killed_at_once_and_again(system):
+async def test_workers_killed_at_once_and_again(played):
     """The same when all of them are killed together, twice."""
-    running = await system(concurrency=PLACES, latency_ms=30)
-    people = running.people(PEOPLE)
-    running.start()
-    run = await running.trigger()
-    for sent in (PEOPLE // 5, PEOPLE // 2):
-        await running.until_sent(sent)
-        for role in ROLES:
-            running.kill(role)
-        running.start()
-    status = await running.completed(run)
-
-    check_whole(running, status, people, in_flight=2 * PLACES)
+    await played("kill -9 of all at once, twice")
 
 
-async def test_a_deploy_repeats_nothing_and_leaves_no_doubt(system):
+async def test_workers_killed_again_and_again(played):
+    """The same when one is killed, or all, as soon as they have come back."""
+    await played("kill -9 every 3 s for a minute")
+
+
+async def test_in_doubt_held_is_never_mailed_twice(played):
+    """With `in_doubt: hold` a dead sender's mails end in doubt."""
+    await played("kill -9 of the sender, in doubt: hold")
+
+
+async def test_a_deploy_repeats_nothing_and_leaves_no_doubt(played):
     """SIGTERM of every worker in mid-run, and a restart: no duplicate, and none that might be one."""
-    running = await system(concurrency=PLACES, latency_ms=30)
-    people = running.people(PEOPLE)
-    running.start()
-    run = await running.trigger()
-    await running.until_sent(PEOPLE // 4)
-    for role in ROLES:
-        running.terminate(role)
-    running.start()
-    status = await running.completed(run)
+    await played("SIGTERM of all, and a restart")
 
-    check_whole(running, status, people, in_flight=0)
-    assert status.counts.possible_duplicates == 0
+
+async def test_what_had_no_worker_ends_past_its_deadline(played):
+    """The unsent expire; whoever may have been mailed does not."""
+    await played("all killed until the deadline has passed")

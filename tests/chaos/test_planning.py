@@ -4,46 +4,26 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
+import pytest
+
 from outreach_stream import topics
 from outreach_stream.streaming.produce import Record, new_producer, produce
 
-from .system import check_whole
+from .verdict import check_whole
 
-SLOW = ("(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000 + people.rowid % 2) "
-        "SELECT count(*) FROM n) > 0")
-"""A condition that takes SQLite about half a millisecond for each row."""
-
-
-async def test_a_planner_killed_while_planning(system):
+async def test_a_planner_killed_while_planning(played):
     """The query is run again, one plan wins, each person is mailed once."""
-    running = await system(concurrency=50)
-    people = running.people(6_000, where=SLOW)
-    running.start()
-    run = await running.trigger()
-    while (status := running.status(run)) is None or status.state == "QUEUED":
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.5)
-    assert running.status(run).state == "INITIALIZING"
-    running.kill("dispatcher")
-    running.start("dispatcher")
-    status = await running.completed(run, 110)
-
-    check_whole(running, status, people, in_flight=0)
+    await played("kill -9 of a planner in its query")
 
 
-async def test_a_planner_killed_right_after_the_plan(system):
+async def test_a_planner_killed_right_after_the_plan(played):
     """Planned may be planned again: only the first plan's recipients are mailed, once."""
-    running = await system(concurrency=50)
-    people = running.people(10_000)
-    running.start()
-    run = await running.trigger()
-    while (status := running.status(run)) is None or status.state != "SENDING":
-        await asyncio.sleep(0.01)
-    running.kill("dispatcher")
-    running.start("dispatcher")
-    status = await running.completed(run, 110)
+    await played("kill -9 of a planner right after its plan")
 
-    check_whole(running, status, people, in_flight=0)
+
+async def test_equal_triggers_before_the_plan_are_one_query(played):
+    """Hundreds from several producers while the first is being planned: one run, one plan, one end."""
+    await played("1,000 equal triggers from 20 producers before the plan")
 
 
 async def test_fifty_equal_triggers_are_one_run(system):
@@ -83,10 +63,11 @@ async def test_two_triggers_without_slot_or_key_are_two_runs(system):
     assert running.arrived().recipients().keys() == people
 
 
+@pytest.mark.alone
 async def test_a_small_run_does_not_wait_for_a_big_one(system):
-    """20,000 and then 200 at 200/s: the small one is over within 10 s."""
+    """5,000 and then 200 at 200/s: the small one is over within 10 s."""
     running = await system(rate=200, burst=20)
-    running.people(20_000, workflow=1, table="many")
+    running.people(5_000, workflow=1, table="many")
     running.people(200, workflow=2, table="few")
     running.start()
     await running.trigger(1)
@@ -98,6 +79,7 @@ async def test_a_small_run_does_not_wait_for_a_big_one(system):
     assert status.counts.sent == 200
 
 
+@pytest.mark.alone
 async def test_one_mail_does_not_wait_for_a_query(system):
     """A run with one inline recipient is mailed within a second while a million rows are planned."""
     running = await system(concurrency=20)

@@ -11,6 +11,10 @@ from typing import Any
 
 import psutil
 import pytest
+from structlog.testing import capture_logs
+
+from outreach_stream.cli import main, process
+from outreach_stream.settings import load_settings
 
 type Outreach = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -48,6 +52,26 @@ def outreach(tmp_path: Path) -> Outreach:
     def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False,
                               cwd=tmp_path, env=environment(tmp_path, **settings))
+    return run
+
+
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Outreach:
+    """As `outreach`, in this process: in a tenth of the time that one of its own takes to start."""
+    def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        code: Any = 0
+        with monkeypatch.context() as patched, capture_logs():
+            patched.setattr(os, "environ", environment(tmp_path, **settings))
+            patched.setattr(sys, "argv", ["outreach", *arguments])
+            patched.setattr(process, "_begin", lambda settings, **_: settings)     # the tests' logs stay as they are
+            patched.chdir(tmp_path)
+            load_settings.cache_clear()
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code or 0
+        load_settings.cache_clear()
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
     return run
 
 

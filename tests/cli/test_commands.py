@@ -73,7 +73,8 @@ def test_the_table_says_what_the_command_says(name: str) -> None:
 @pytest.mark.parametrize("arguments", [
     ("trigger", "1", "--slot", "soon"), ("trigger", "1", "--param", "discount"), ("trigger", "1", "--recipient", "ann"),
     ("trigger", "1", "--priority", "high"), ("trigger",), ("worker", "cook"), ("nonsense",),
-    ("worker", "sender", "--instance", "../up"),
+    ("worker", "sender", "--instance", "../up"), ("cancel",), ("pause", "r", "--wait", "--timeout", "0"),
+    ("replay", "r", "--status", "sent"), ("engine", "stop", "relay"), ("dead-letters", "show", "first"),
 ])
 def test_wrong_usage_is_2(outreach: Outreach, arguments: tuple[str, ...]) -> None:
     """What is wrong with the command line is said at once, before anything is connected, with exit code 2."""
@@ -92,7 +93,8 @@ def test_a_wrong_setting_is_2_and_names_its_variable(outreach: Outreach) -> None
     assert "OUTREACH_GATEWAY_PORT" in answer.stderr
 
 
-@pytest.mark.parametrize("arguments", [("trigger", "1"), ("watch", "some-run")])
+@pytest.mark.parametrize("arguments", [
+    ("trigger", "1"), ("watch", "some-run"), ("topics", "list"), ("topics", "check"), ("dead-letters", "list")])
 def test_a_broker_that_is_away_is_3_and_the_ways_out_are_named(outreach: Outreach, arguments: tuple[str, ...]) -> None:
     """Exit code 3, with the choices: another address, docker compose, the embedded one."""
     answer = outreach(*arguments, OUTREACH_KAFKA_BOOTSTRAP=NOBODY)
@@ -101,6 +103,16 @@ def test_a_broker_that_is_away_is_3_and_the_ways_out_are_named(outreach: Outreac
     assert NOBODY in answer.stderr
     assert "docker compose" in answer.stderr
     assert "Traceback" not in answer.stderr
+    assert "Unable connect" not in answer.stderr, "the library's own words"
+
+
+@pytest.mark.parametrize("arguments", [("topics", "list"), ("watch", "some-run")])
+def test_an_address_that_is_none_is_2(outreach: Outreach, arguments: tuple[str, ...]) -> None:
+    """What can be no address of a broker is said at once, with what one looks like."""
+    answer = outreach(*arguments, OUTREACH_KAFKA_BOOTSTRAP="kafka")
+
+    assert answer.returncode == 2
+    assert "write host:port" in answer.stderr
 
 
 def test_no_broker_named_and_none_running_is_3(outreach: Outreach) -> None:

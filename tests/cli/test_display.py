@@ -1,6 +1,7 @@
 """How a run is shown, and how its end becomes an exit code."""
 
 from io import StringIO
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -11,9 +12,10 @@ from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.states import Counts, RunState
 
 
-def status(state: RunState = RunState.SENDING, log: str | None = None, **counts: int) -> RunStatus:
+def status(state: RunState = RunState.SENDING, log: str | None = None, *, said: dict[str, Any] | None = None,
+           **counts: int) -> RunStatus:
     return RunStatus(run_id="r", workflow_id="1", state=state, source="test", log=log, counts=Counts(**counts),
-                     updated_at="2026-01-01T00:00:00Z")
+                     updated_at="2026-01-01T00:00:00Z", **(said or {}))
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:
@@ -31,6 +33,29 @@ def test_progress_says_sent_failed_rate_and_what_is_left() -> None:
     text = progress_text(status(total=1_000, sent=380, failed=20), rate=100.0)
 
     assert text == "sent 380 · failed 20 · 100/s · ETA 0:06"
+
+
+def test_what_is_in_a_runs_way_is_said_instead_of_an_eta() -> None:
+    """Paused, being cancelled, its engine stopped and why: whoever watches need not wonder."""
+    paused, stopped, cancelling = (
+        progress_text(status(total=10, sent=4, said=said), rate=2.0) for said in (
+            {"paused": True}, {"engine": "relay", "engine_stopped": "bad key"}, {"cancelling": True, "paused": True}))
+
+    assert paused == "sent 4 · failed 0 · 2/s · paused"
+    assert stopped == "sent 4 · failed 0 · 2/s · engine relay stopped: bad key"
+    assert cancelling == "sent 4 · failed 0 · 2/s · cancelling"
+
+
+def test_a_pause_is_a_line_at_once_and_a_replay_names_its_parent() -> None:
+    """Where there is no terminal, what changes about a run is not swallowed by the pace of the lines."""
+    out = StringIO()
+    with RunDisplay(Console(file=out)) as display:
+        for said in ({}, {}, {"paused": True}, {}):
+            display.show(status(total=10, said=said | {"parent": "p"}))
+
+    assert [line.count("paused") for line in out.getvalue().splitlines()] == [0, 0, 1, 0]
+    assert out.getvalue().splitlines()[0] == "It replays run p."
+    assert "Replay of: p" in closing_lines(status(RunState.COMPLETED, said={"parent": "p"}))
 
 
 def test_elsewhere_than_on_a_terminal_there_are_plain_lines() -> None:

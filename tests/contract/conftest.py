@@ -26,6 +26,8 @@ ANSWERS = {
     "busy": Answer(Transient("451")),
     "throttle": Answer(Throttled("429", retry_after=7.0)),
     "block": Answer(SenderBlocked("554")),
+    "reject": Answer(MessageRejected("550")),
+    "reset": Answer(InDoubt("lost")),
     "shutdown": Answer(Transient("421")),
     "drop": Answer(Transient("lost"), handed_over=False),
     "doubt": Answer(InDoubt("lost")),

@@ -49,7 +49,8 @@ async def test_an_accepted_mail_was_handed_over_once(world):
 
 @pytest.mark.parametrize(("name", "expected"), [
     ("refuse", RecipientRejected), ("busy", Transient), ("throttle", Throttled), ("block", SenderBlocked),
-    ("shutdown", Transient), ("drop", Transient), ("doubt", InDoubt), ("silence", InDoubt),
+    ("reject", MessageRejected), ("shutdown", Transient), ("drop", Transient), ("doubt", InDoubt), ("silence", InDoubt),
+    ("reset", InDoubt),
 ])
 async def test_failures_are_values_and_the_engine_goes_on(world, name, expected):
     """Whatever happens to one mail is its outcome, names no address, and the next mail goes through."""

@@ -6,120 +6,47 @@ from typing import Any
 
 import pytest
 
-from outreach_stream.delivery.deliver import Item
 from outreach_stream.delivery.desk import Allowance, Desk
-from outreach_stream.delivery.floor import Floor
+from outreach_stream.delivery.floor import Floor, Surroundings
+from outreach_stream.delivery.item import Item
+from outreach_stream.delivery.later import Entry, merged
+from outreach_stream.domain.control import Control, EngineFuse, EngineThrottle, RunOrder, Subject, control_key
 from outreach_stream.domain.events import SendRequested, SendResult
 from outreach_stream.domain.identity import send_id
-from outreach_stream.domain.marks import Mark, Marks
-from outreach_stream.domain.ports import OutgoingMessage, Unrenderable
+from outreach_stream.domain.marks import Mark
+from outreach_stream.domain.policy import Policy
+from outreach_stream.domain.ports import Brief, SpecAway
 from outreach_stream.engines.memory import MemoryEngine
 
-BULK, EXPRESS, RUN, NOW = "bulk", "express", "run", 1_000.0
+from .fakes import BULK, EXPRESS, NOW, RUN, DurableTable, FakeBatch, PlainComposer, request
 
-
-class DurableTable:
-    """`Copies` in memory: readable at once, durable a moment later, as the real one."""
-
-    def __init__(self, durable: dict[tuple[int, bytes], dict[bytes, bytes]], writer: bytes, journal: list[Any]) -> None:
-        self.durable, self.writer, self.journal = durable, writer, journal
-        self.store = {place: dict(copies) for place, copies in durable.items()}
-        self.failures = 0
-        self.stalled = False
-
-    def copies(self, partition: int, key: bytes) -> list[tuple[bytes, bytes]]:
-        return list(self.store.get((partition, key), {}).items())
-
-    async def write(self, partition: int, key: bytes, value: bytes) -> None:
-        self.store.setdefault((partition, key), {})[self.writer] = value
-        await asyncio.sleep(0.001)
-        while self.stalled:
-            await asyncio.sleep(0.001)
-        if self.failures:
-            self.failures -= 1
-            raise OSError("not written")
-        self.durable.setdefault((partition, key), {})[self.writer] = value
-        self.journal.append(("table", key[:1].decode()))
-
-    async def delete(self, partition: int, key: bytes, writer: bytes) -> None:
-        self.store[partition, key].pop(writer, None)
-        self.durable[partition, key].pop(writer, None)
-
-    def marks(self, partition: int, key: bytes) -> Marks:
-        """What is durable of a chunk, merged."""
-        marks = Marks()
-        for value in self.durable.get((partition, key), {}).values():
-            marks.merge(Marks.decode(value))
-        return marks
-
-
-class FakeBatch:
-    """`Ledgered`, with the gate in the test's hands."""
-
-    def __init__(self, size: int, journal: list[Any]) -> None:
-        self.live, self.draining, self.stale, self.lost = True, False, False, False
-        self.states = ["waiting"] * size
-        self.journal = journal
-
-    async def claim(self, i: int) -> bool:
-        while self.live and not self.draining:
-            if self.claim_nowait(i):
-                return True
-            await asyncio.sleep(0.001)
-        return False
-
-    def claim_nowait(self, i: int) -> bool:
-        if not self.live or self.draining or self.stale:
-            return False
-        if self.states[i] == "waiting":
-            self.states[i] = "claimed"
-        return True
-
-    async def owned(self) -> bool:
-        while self.live and not self.lost:
-            if not self.stale:
-                return True
-            await asyncio.sleep(0.001)
-        return False
-
-    def done(self, i: int) -> None:
-        self.states[i] = "done"
-        self.journal.append(("done", i))
-
-    def release(self, i: int) -> None:
-        if self.states[i] == "claimed":
-            self.states[i] = "waiting"
-
-
-class PlainComposer:
-    def compose(self, request: SendRequested, now: float) -> OutgoingMessage:
-        if request.variables.get("broken"):
-            raise Unrenderable("template: subject: 'broken' is undefined")
-        if request.variables.get("bug"):
-            raise KeyError("bug")
-        return OutgoingMessage(send_id(request.run_id, request.chunk, request.index), "us@x.example", request.email)
-
-
-def request(index: int, **fields: Any) -> SendRequested:
-    given = {"run_id": RUN, "chunk": 0, "index": index, "email": f"p{index}@x.example", "spec": "d", "engine": "e",
-             "deadline": NOW + 60} | fields
-    return SendRequested.model_validate(given)
+__all__ = ["BULK", "EXPRESS", "NOW", "RUN", "FakeBatch", "Sender", "World", "request"]
 
 
 class Sender:
     """One process's life: a floor from its start to its crash or its clean end."""
 
-    def __init__(self, engine: MemoryEngine, durable: dict[Any, Any], writer: bytes) -> None:
-        self.engine, self.journal = engine, []
-        self.table = DurableTable(durable, writer, self.journal)
+    def __init__(self, world: "World", writer: bytes) -> None:
+        self.world, self.journal = world, []
+        self.table = DurableTable(world.durable, writer, self.journal)
         self.results: list[SendResult] = []
         self.publish_failures = 0
         self.batches: list[FakeBatch] = []
+        self.own_work: list[FakeBatch] = []
+        self.draining = False
         self.tasks: set[asyncio.Task[None]] = set()
         self.rate: float | None = None
-        self.places, self.now = 4, NOW
-        self.floor = Floor(self.table, self._publish, self._composer, self._desk, lambda topic: topic == EXPRESS,
-                           self._spawn, lambda: self.now)
+        self.hourly: int | None = None
+        self.places, self.now = world.places, world.now
+        self.policy, self.specs_away = world.policy, False
+        self.control, self.told, self.handed_on = Control(), [], []
+        for key, order in world.orders.items():
+            self.control.note(key, order)
+        self.floor = Floor(Surroundings(
+            table=self.table, publish=self._publish, hand_on=self._hand_on, briefs=self._brief, desk=self._desk,
+            express=lambda topic: topic == EXPRESS, own_work=self._own_work,
+            tell=lambda engine, order: self.told.append((engine, order)), spawn=self._spawn, clock=lambda: self.now,
+            control=self.control))
         self.floor.assigned({0})
 
     def put(self, *requests: SendRequested, start: int = 0, topic: str = BULK, partition: int = 0) -> FakeBatch:
@@ -147,15 +74,34 @@ class Sender:
                 raise AssertionError("a task failed") from task.exception()
 
     def begin_drain(self) -> None:
-        for batch in self.batches:
+        self.draining = True
+        for batch in (*self.batches, *self.own_work):
             batch.draining = True
         self.floor.rest()
+
+    def passes(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now = self.world.now = self.now + seconds
+        for lane in self.floor._lanes.values():
+            lane._put_off.stirred.set()
+
+    def order(self, subject: Subject, matter: Any, order: RunOrder | EngineFuse | EngineThrottle | None) -> None:
+        """What an operator or an engine says, heard here at once, and by every process to come."""
+        key, value = control_key(subject, matter), None if order is None else order.encode()
+        self.world.orders[key] = value
+        self.control.note(key, value)
+
+    def put_off(self) -> dict[int, Entry]:
+        """What is durably put off, by index."""
+        entries = [merged(map(Entry.decode, copies.values()))
+                   for (_, key), copies in self.table.durable.items() if key.startswith(b"l:") and copies]
+        return {entry.request.index: entry for entry in entries}
 
     async def drain(self, limit: float = 2.0) -> None:
         """A clean release, cut off after `limit` seconds: the hooks in the order of `StreamApp`."""
         self.begin_drain()
         deadline = asyncio.get_running_loop().time() + limit
-        while any("claimed" in batch.states for batch in self.batches):
+        while any("claimed" in batch.states for batch in (*self.batches, *self.own_work)):
             if asyncio.get_running_loop().time() > deadline:
                 break
             await asyncio.sleep(0.001)
@@ -165,9 +111,9 @@ class Sender:
 
     def release(self) -> None:
         """The partitions have left."""
-        for batch in self.batches:
+        for batch in (*self.batches, *self.own_work):
             batch.live = False
-        self.batches = []
+        self.batches, self.own_work, self.draining = [], [], False
         self.floor.close()
 
     async def crash(self) -> None:
@@ -188,11 +134,26 @@ class Sender:
         self.results += results
         self.journal.append(("results", len(results)))
 
-    async def _composer(self, digest: str) -> PlainComposer:
-        return PlainComposer()
+    async def _brief(self, digest: str) -> Brief:
+        if self.specs_away:
+            raise SpecAway(digest)
+        return Brief(PlainComposer(), self.policy)
+
+    async def _hand_on(self, lanes: Any) -> None:
+        await asyncio.sleep(0.001)
+        self.handed_on += [(topic, lane, each) for (topic, lane), requests in lanes.items() for each in requests]
+        self.journal.append(("handed on", sum(map(len, lanes.values()))))
+
+    def _own_work(self, topic: str, partition: int) -> FakeBatch:
+        batch = FakeBatch(1, self.journal)
+        batch.draining = self.draining
+        self.own_work.append(batch)
+        return batch
 
     def _desk(self, engine_id: str) -> Desk:
-        return Desk.of(engine_id, self.engine, Allowance(self.rate, None, [0]), concurrency=self.places, partitions=4)
+        engine = self.world.engines.get(engine_id, self.world.engine)
+        limits = Allowance(self.rate, None, [0], self.hourly)
+        return Desk.of(engine_id, engine, limits, concurrency=self.places, partitions=4)
 
     def _spawn(self, coro: Any) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coro)
@@ -201,21 +162,29 @@ class Sender:
 
 
 class World:
-    """What outlives the processes: the engine's provider and the durable part of the table."""
+    """What outlives the processes: the engines' providers, the orders, the time, the durable part of the table."""
 
     def __init__(self) -> None:
         self.engine = MemoryEngine()
+        self.engines: dict[str, MemoryEngine] = {}
+        """Those of other engines; "e", and who is not named here, is `engine`."""
+        self.orders: dict[bytes, bytes | None] = {}
+        self.places, self.now, self.policy = 4, NOW, Policy()
         self.durable: dict[Any, Any] = {}
         self.senders: list[Sender] = []
 
     def sender(self) -> Sender:
         """The next process: another writer, with what was durable."""
-        self.senders.append(Sender(self.engine, self.durable, b"writer%d" % len(self.senders)))
+        self.senders.append(Sender(self, b"writer%d" % len(self.senders)))
         return self.senders[-1]
 
     def mailed(self, index: int) -> int:
         """How often a recipient's mail was handed over."""
         return sum(message.message_id == send_id(RUN, 0, index) for message in self.engine.attempts)
+
+    def results(self, index: int) -> list[SendResult]:
+        """All that was ever said of a recipient."""
+        return [result for sender in self.senders for result in sender.results if result.index == index]
 
     def has(self, mark: Mark, index: int) -> bool:
         """Whether a mark is durable."""

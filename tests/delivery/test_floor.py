@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from outreach_stream.delivery.deliver import Item
 from outreach_stream.delivery.desk import Allowance, Desk
+from outreach_stream.delivery.item import Item
 from outreach_stream.domain.outcomes import Accepted
 from outreach_stream.engines.memory import Answer, MemoryEngine
 

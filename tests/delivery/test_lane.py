@@ -199,14 +199,13 @@ async def test_a_bug_in_an_engine_neither_stops_the_lane_nor_hides_a_mail(world:
     sender = world.sender()
     sender.put(request(0), topic=BULK)
     await sender.finish()
-
     assert sender.by_index()[0].status is RecipientStatus.SENT
     assert sender.by_index()[0].possible_duplicate
     assert sender.by_index()[0].attempts == 3
 
 
 async def test_a_bug_in_acquire_stops_nothing(world: World) -> None:
-    """The recipient fails with the engine's name for it, the worker lives."""
+    """The engine stops, everybody is told with the bug's name, its recipients wait, the worker lives."""
     async def acquire() -> None:
         raise ZeroDivisionError
 
@@ -214,8 +213,9 @@ async def test_a_bug_in_acquire_stops_nothing(world: World) -> None:
     sender = world.sender()
     sender.put(request(0))
     await sender.finish()
-    sender.check()
-    assert sender.by_index()[0].reason == "engine_error: ZeroDivisionError"
+    assert [(engine, order.reason) for engine, order in sender.told] == [("e", "engine_error: ZeroDivisionError")]
+    assert sender.results == []
+    assert list(sender.put_off()) == [0]
 
 
 @pytest.mark.parametrize(("topic", "status", "attempts"), [(BULK, RecipientStatus.SENT, 2),

@@ -10,7 +10,8 @@ import pytest
 from outreach_stream.dispatch.chunking import Chunker
 from outreach_stream.dispatch.expander import Expander, World
 from outreach_stream.dispatch.plans import PlanEntry
-from outreach_stream.dispatch.ports import Orders, Span
+from outreach_stream.dispatch.ports import ChunkGone, Span
+from outreach_stream.domain.control import Control, EngineFuse, Matter, RunOrder, Subject, control_key
 from outreach_stream.domain.events import RunPlanned, SendRequested
 
 LANES = list(range(8))
@@ -21,13 +22,16 @@ class FakeWorld:
     """Lanes, chunks, plans and a clock; `run` lets time pass, in which an engine sends `rate` mails a second."""
 
     rate: float | None = 200.0
+    others: dict[str, float | None] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     now: float = 1_000.0
     lanes: dict[int, list[bytes]] = field(default_factory=lambda: {lane: [] for lane in LANES})
     sent: dict[int, float] = field(default_factory=lambda: dict.fromkeys(LANES, 0.0))
     reports: bool = True
     chunks: dict[tuple[str, int], bytes] = field(default_factory=dict)
     entries: dict[str, PlanEntry] = field(default_factory=dict)
-    orders: Orders = field(default_factory=Orders)
+    orders: Control = field(default_factory=Control)
+    expired: set[str] = field(default_factory=set)
     failures: int = 0
     completed: dict[str, float] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -50,14 +54,27 @@ class FakeWorld:
 
     async def read(self, run_id: str, offset: int) -> bytes:
         self.reads += 1
+        if run_id in self.expired:
+            raise ChunkGone("run.chunk/0 no longer holds offset 0")
         return self.chunks[run_id, offset]
 
     async def write(self, run_id: str, entry: PlanEntry) -> None:
         self.entries[run_id] = entry
 
+    def rate_of(self, engine: str) -> float | None:
+        if engine in self.gone:
+            raise LookupError(f"no engine has the id {engine!r}")
+        return self.others.get(engine, self.rate)
+
     # --- what tests do ---
+    def order(self, matter: Matter, id_: str, *, back: bool = False) -> None:
+        """Cancel or pause a run, stop an engine; or take that back."""
+        order = EngineFuse(reason="535", at=self.now) if matter == "fuse" else RunOrder(at=self.now)
+        subject = Subject("engine" if matter == "fuse" else "run", id_)
+        self.orders.note(control_key(subject, matter), None if back else order.encode())
+
     def expander(self, engine: str = "relay") -> Expander:
-        return Expander(engine, World(chunks=self, lanes=self, plans=self, rate_of=lambda _: self.rate, ahead=2.0,
+        return Expander(engine, World(chunks=self, lanes=self, plans=self, rate_of=self.rate_of, ahead=2.0,
                                       clock=lambda: self.now, orders=self.orders))
 
     def plan(self, run_id: str, total: int, **changes: object) -> RunPlanned:

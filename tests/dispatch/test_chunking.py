@@ -64,6 +64,21 @@ def test_a_row_that_fits_into_no_chunk_is_skipped() -> None:
     assert (chunker.total, chunker.skipped) == (1, 1)
 
 
+def test_the_doubted_are_named_by_their_place() -> None:
+    """In each chunk by itself, and no chunk grows too large by that."""
+    chunker, chunks = Chunker("run", "plan", ["x"]), []
+    for n in range(3_000):
+        full = chunker.add(f"{n}@x.org", None, ["z" * 240], doubted=n % 3 == 0)
+        chunks += [full] if full else []
+    encoded = [*chunks, chunker.close()]
+    found = [RunChunk.model_validate_json(chunk) for chunk in encoded]
+
+    assert [chunk.rows[index][0] for chunk in found for index in chunk.doubted] == [
+        f"{n}@x.org" for n in range(0, 3_000, 3)]
+    assert len(found) > 3   # Their bytes, not their number, closed the chunks.
+    assert all(len(chunk) <= CHUNK_BYTES for chunk in encoded)
+
+
 def test_what_is_no_json_is_skipped() -> None:
     """A value that JSON cannot say (half a surrogate pair, bytes) concerns its recipient only."""
     chunker, chunks = cut([("\ud800@x.org", None, "v"), ("b@x.org", None, b"bytes"), ("c@x.org", "C", "v")])

@@ -99,6 +99,23 @@ async def test_nothing_is_done_while_the_partition_may_be_lost(world) -> None:
     assert world.requested() == []
 
 
+async def test_a_run_whose_chunks_are_gone_has_an_end(world) -> None:
+    """Past its deadline they are not asked for again: the run is noted as finished. Before, they may come back."""
+    expander = world.expander()
+    expander.add(world.plan("old", 300, deadline=world.now + 3), PlanEntry(0))
+    expander.add(world.plan("r", 300), PlanEntry(1))
+    world.expired.add("old")
+    await world.run(expander, 2)
+    assert "old" not in world.entries
+    await world.run(expander, 3)
+    reads = world.reads
+    await world.run(expander, 3)
+
+    assert world.entries["old"] == PlanEntry(0, 0, 0, finished=True)
+    assert world.reads == reads
+    assert world.per_run() == {"r": 300}
+
+
 async def test_a_run_that_cannot_be_expanded_holds_no_other_up(world) -> None:
     """Its chunks are gone, or lie in a partition that is away: it is tried again, and the others go on."""
     expander = world.expander()

@@ -1,7 +1,8 @@
 """How the runs of an engine share it."""
 
+import pytest
+
 from outreach_stream.dispatch.plans import PlanEntry
-from outreach_stream.dispatch.ports import Orders
 
 
 async def test_a_small_run_does_not_wait_behind_a_big_one(world) -> None:
@@ -41,17 +42,34 @@ async def test_no_run_starves_while_others_keep_coming(world) -> None:
     assert world.per_run()["steady"] > 20 * 200 / 20 / 2
 
 
-async def test_a_paused_run_gives_its_share_away_and_gets_no_credit(new_world) -> None:
+async def test_weights_hold_while_a_third_run_is_paused_and_resumed(world) -> None:
+    """1 to 3, whatever a run of weight 4 does: paused it takes nothing, resumed half of everything and no more."""
+    expander = world.expander()
+    for n, (name, weight) in enumerate({"light": 1.0, "heavy": 3.0, "third": 4.0}.items()):
+        expander.add(world.plan(name, 6_000, weight=weight), PlanEntry(n))
+    shares = []
+    for pause in (False, True, False):
+        world.order("pause", "third", back=not pause)
+        before = world.per_run()
+        await world.run(expander, 8)
+        requested = world.per_run() - before
+        shares.append({name: requested[name] / requested.total() for name in ("light", "heavy", "third")})
+
+    expected = [(1 / 8, 3 / 8, 1 / 2), (1 / 4, 3 / 4, 0.0), (1 / 8, 3 / 8, 1 / 2)]
+    for measured, (light, heavy, third) in zip(shares, expected, strict=True):
+        assert measured == pytest.approx({"light": light, "heavy": heavy, "third": third}, abs=0.04)
+
+
+async def test_a_paused_run_gives_its_share_away_and_gets_no_credit(world) -> None:
     """Nothing of a paused run is requested; resumed, it shares evenly instead of catching up."""
-    paused = {"b"}
-    world = new_world(orders=Orders(paused=paused.__contains__))
+    world.order("pause", "b")
     expander = world.expander()
     expander.add(world.plan("a", 9_000), PlanEntry(0))
     expander.add(world.plan("b", 9_000), PlanEntry(1))
     await world.run(expander, 10)
     before = world.per_run()
 
-    paused.clear()
+    world.order("pause", "b", back=True)
     await world.run(expander, 10)
 
     after = world.per_run()

@@ -5,7 +5,6 @@ import pytest
 from outreach_stream.dispatch.expander import Expander
 from outreach_stream.dispatch.pacing import OPEN_WINDOW, PROBE_AFTER, Pace
 from outreach_stream.dispatch.plans import PlanEntry
-from outreach_stream.dispatch.ports import Orders
 
 
 async def fill(expander: Expander) -> list[int]:
@@ -70,9 +69,10 @@ async def test_what_expired_goes_unpaced(world) -> None:
     assert max(slices) <= 500
 
 
-async def test_what_is_cancelled_goes_unpaced_even_when_paused(new_world) -> None:
+async def test_what_is_cancelled_goes_unpaced_even_when_paused(world) -> None:
     """A cancelled run ends at once, whether it was paused or not."""
-    world = new_world(orders=Orders(paused=lambda _: True, cancelled=lambda _: True))
+    world.order("pause", "off")
+    world.order("cancel", "off")
     expander = world.expander()
     expander.add(world.plan("off", 3_000), PlanEntry(0))
 
@@ -131,19 +131,3 @@ async def test_unknown_progress_is_no_backlog(new_world) -> None:
 
     assert sum(await fill(expander)) == 400
 
-
-
-
-async def test_an_engine_that_is_gone_trickles_until_the_deadline(world) -> None:
-    """Taken out of the catalog, an engine gets next to nothing; past the deadline its rest goes to its end."""
-    def gone(_: str) -> None:
-        raise LookupError("no engine has this id")
-
-    expander = world.expander()
-    object.__setattr__(expander._world, "rate_of", gone)
-    expander.add(world.plan("a", 1_000), PlanEntry(0))
-    before = sum(await fill(expander))
-    world.now += 90_000
-
-    assert before == 16
-    assert sum(await fill(expander)) == 984

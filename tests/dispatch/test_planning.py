@@ -8,6 +8,7 @@ from outreach_stream.dispatch import planning
 from outreach_stream.dispatch.planning import LARGEST_PARAMETERS, RETRY_PAUSES, Planner
 from outreach_stream.dispatch.ports import CannotPlan, People
 from outreach_stream.domain.events import RunChunk, RunPlanned, RunRequested
+from outreach_stream.domain.policy import Policy, Route
 from outreach_stream.domain.ports import OutgoingMessage, Unrenderable
 
 NOW = 1_000.0
@@ -19,6 +20,7 @@ class Material:
     def __init__(self, pages=(), *, missing=(), unrenderable=(), failing=None, columns=("x",)) -> None:
         self.pages_, self.missing_, self.unrenderable, self.failing, self.columns = (
             pages, list(missing), unrenderable, failing, columns)
+        self.policy = Policy()
         self.composer, self.composed = self, []
 
     def missing(self, columns) -> list[str]:
@@ -96,6 +98,33 @@ async def test_a_plan_names_its_chunks_and_counts() -> None:
     assert [row[2] for chunk in chunks for row in chunk.rows] == list(range(1_500))
     assert {chunk.plan_id for chunk in chunks} == {planned.plan_id}
     assert planned.parameters == {"season": "spring"}
+
+
+async def test_a_plan_knows_what_to_do_when_its_engine_stops() -> None:
+    """The workflow's policy, and the engines behind the run's own, in their order."""
+    material = Material([people(5)])
+    material.policy = Policy(on_engine_stopped="failover", routes=[
+        Route("first", [0]), Route("relay", [1]), Route("backup", [2]), Route("last", [3])])
+
+    planned, _ = await plan(material)
+
+    assert (planned.on_engine_stopped, planned.failover) == ("failover", ["backup", "last"])
+
+
+async def test_a_cancelled_run_has_a_plan_that_says_so() -> None:
+    """Nobody, no chunks, and no error: nothing went wrong."""
+    planned = Planner(None, None, None, lambda: NOW).cancelled(run_of())
+
+    assert (planned.cancelled, planned.total, planned.chunks, planned.error) == (True, 0, [], None)
+
+
+async def test_the_doubted_stand_in_the_chunk() -> None:
+    """A replayed recipient who may have been mailed keeps that doubt; those left out do not count as recipients."""
+    page = [*people(2), ("bad", "suppressed"), ("d@x.org", "", {"x": 7}, True)]
+    _, store = await plan(Material([page]))
+
+    [chunk] = [RunChunk.model_validate_json(chunk) for chunk in store.chunks]
+    assert (chunk.doubted, chunk.rows[2][0], len(chunk.rows)) == ([2], "d@x.org", 3)
 
 
 async def test_a_missing_variable_is_named_with_its_template() -> None:

@@ -47,9 +47,11 @@ async def test_the_bytes_arrive_as_they_were(relay, received):
     await engine.close()
 
 
-async def test_a_large_mail_arrives_whole(relay, received):
-    """A mail of many writes is put together again."""
-    engine = engine_for(relay())
+@pytest.mark.parametrize("security", ["none", "tls"])
+async def test_a_large_mail_arrives_whole(relay, received, certificates, security):
+    """A mail of many writes is put together again, through TLS as well."""
+    server = relay(implicit_tls=certificates.server) if security == "tls" else relay()
+    engine = engine_for(server, security=security, ca_file=str(certificates.authority))
     body = b"Subject: big\r\n\r\n" + b".A line that starts with a dot.\r\n" * 30_000
     assert isinstance(await send(engine, body=body), Accepted)
     assert received.envelopes[0].original_content == body

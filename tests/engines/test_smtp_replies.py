@@ -98,6 +98,33 @@ REAL = [
     (Phase.DOT, 554, "Message rejected: Email address is not verified.", EngineStopped),
     (Phase.DOT, 550, "5.7.1 [192.0.2.1] Our system has detected that this message is likely spam", SenderBlocked),
     (Phase.DOT, 421, "4.3.2 Service shutting down", Transient),
+    (Phase.CONNECT, 421, "4.4.5 Server busy, try again later.", Transient),
+    (Phase.GREETING, 421, "4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume",
+     Throttled),
+    (Phase.GREETING, 421, "RP-001 We have limits for how many messages can be sent per hour and per day.", Throttled),
+    (Phase.MAIL, 451, "4.7.500 Server busy. Please try again later from [192.0.2.1]. (S77719)", Throttled),
+    (Phase.MAIL, 451, "4.7.650 The mail server [192.0.2.1] has been temporarily rate limited due to IP reputation.",
+     Throttled),
+    (Phase.MAIL, 451, "4.7.652 The mail server [192.0.2.1] has exceeded the maximum number of connections.", Throttled),
+    (Phase.MAIL, 432, "4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/…", Throttled),
+    (Phase.DOT, 432, "4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded", Throttled),
+    (Phase.DOT, 432, "4.3.2 STOREDRV.Deliver; recipient thread limit exceeded", Transient),
+    (Phase.DOT, 554, "5.2.2 Submission quota exceeded", Throttled),
+    (Phase.RCPT, 550, "5.1.90 Your message can't be sent because you've reached your daily limit for recipients",
+     Throttled),
+    (Phase.RCPT, 450, "too frequent connects from 192.0.2.1, please try again later.", Throttled),
+    (Phase.RCPT, 450, "4.2.1 Peak SMTP relay limit exceeded for customer.", Throttled),
+    (Phase.RCPT, 550, "5.7.1 Daily SMTP relay limit exceeded for customer.", Throttled),
+    (Phase.RCPT, 452, "4.2.2 The recipient's inbox is out of storage space.", Transient),
+    (Phase.RCPT, 552, "Requested mail action aborted: exceeded storage allocation", RecipientRejected),
+    (Phase.DOT, 550, "5.7.705 Access denied, tenant has exceeded threshold.", SenderBlocked),
+    (Phase.DOT, 550, "5.7.28 Mail flood detected", SenderBlocked),
+    (Phase.DOT, 550, "5.7.27 Sender address has null MX", SenderBlocked),
+    (Phase.DOT, 451, "Temporary service failure", Transient),
+    (Phase.DOT, 554, "Message rejected: Sending paused for this account.", EngineStopped),
+    (Phase.DOT, 554, "Access denied: User `arn:aws:iam::1:user/x' is not authorized to perform `ses:SendRawEmail'",
+     EngineStopped),
+    (Phase.DOT, 550, "The from address does not match a verified Sender Identity.", EngineStopped),
 ]
 
 
@@ -116,9 +143,11 @@ def test_the_basic_code_wins_over_a_contradicting_enhanced_one():
 @pytest.mark.parametrize(("text", "seconds"), [
     ("try again in 7 seconds", 7.0), ("wait 2 minutes", 120.0), ("retry after 30s", 30.0),
     ("come back in 1 hour", 3600.0), ("Daily message quota exceeded", 900.0), ("slow down", None),
+    ("for 2 days", 172_800.0), ("in 90 secs", 90.0), ("in 5 min.", 300.0), ("in 2 hrs", 7200.0),
+    ("no more than 10 in 5 mails", None), ("after 3 sessions", None),
 ])
 def test_the_wait_is_read_from_the_text(text, seconds):
-    """Seconds, minutes and hours are understood; silence is None."""
+    """Seconds to days are understood, other nouns are not taken for them; silence is None."""
     assert retry_after(text) == seconds
 
 

@@ -7,15 +7,17 @@ import httpx
 import pytest
 
 from outreach_stream.catalog.folder import FolderCatalog
+from outreach_stream.catalog.memory import MemoryCatalog
 from outreach_stream.cli.demo.stage import example_catalog
-from outreach_stream.gateway.api import Gateway, build
+from outreach_stream.gateway.api import build
+from outreach_stream.gateway.service import Gateway
 
-type Open = Callable[[str], AbstractAsyncContextManager[httpx.AsyncClient]]
+type Open = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
 @asynccontextmanager
-async def open_gateway(bootstrap: str) -> AsyncIterator[httpx.AsyncClient]:
-    gateway = Gateway(bootstrap, FolderCatalog(example_catalog()).current)
+async def open_gateway(bootstrap: str, catalog: MemoryCatalog | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    gateway = Gateway(bootstrap, (catalog or FolderCatalog(example_catalog())).current)
     api = build(gateway)
     async with (gateway.running(api),
                 httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://gateway") as client):

@@ -58,7 +58,7 @@ def test_rules_of_the_command_line_come_first(tmp_path):
 
 @pytest.fixture
 async def inbox():
-    async with Inbox(max_size=1_000) as inbox:
+    async with Inbox(max_size=1_000, pace=0.01) as inbox:
         yield inbox
 
 
@@ -69,7 +69,7 @@ async def outcome(inbox: Inbox, recipient: str, body: bytes = BODY):
         return next(iter(error.recipients.values()))[0]
     except smtplib.SMTPResponseException as error:
         return error.smtp_code
-    except (smtplib.SMTPServerDisconnected, TimeoutError):
+    except (smtplib.SMTPServerDisconnected, ConnectionError, TimeoutError):
         return "lost"
     return 250
 
@@ -77,7 +77,9 @@ async def outcome(inbox: Inbox, recipient: str, body: bytes = BODY):
 @pytest.mark.parametrize(("name", "answers", "received"), [
     ("joe", [250, 250], 2), ("refused", [250], 1), ("refuse-1", [550, 550], 0), ("defer.2", [451, 250, 250], 2),
     ("busy", [451, 451], 0), ("throttle", [451], 0), ("block", [554], 0), ("shutdown", [421], 0),
-    ("drop", ["lost"], 0), ("doubt", ["lost"], 1), ("slow", [250], 1),
+    ("drop", ["lost"], 0), ("doubt", ["lost"], 1), ("slow", [250], 1), ("reject", [550], 0), ("reset", ["lost"], 0),
+    ("shutdown-data", [421], 0), ("shutdown-dot.1", [421], 0), ("sip-1", [250], 1), ("trickle", [250], 1),
+    ("doubt-once", ["lost", 250], 2),
 ])
 async def test_recipients_choose_their_fate(inbox, name, answers, received):
     """The name of the recipient tells what happens, and only what was received is recorded."""

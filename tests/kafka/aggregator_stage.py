@@ -5,23 +5,44 @@ import json
 import subprocess
 import sys
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from outreach_stream import topics
+from outreach_stream.domain.event import Event
 from outreach_stream.domain.events import RunPlanReported, SendResult
-from outreach_stream.domain.identity import partition_of, send_id
+from outreach_stream.domain.identity import partition_of, run_id, send_id
 from outreach_stream.streaming.produce import Record, new_producer, produce
 
 PROGRAM = Path(__file__).with_name("aggregator_worker.py")
 LAYOUT = topics.Layout()
 RUNS = LAYOUT.runs
-SEEN = (topics.RUN_ADMITTED, topics.RUN_ADMITTED_EXPRESS, topics.RUN_STATUS, topics.DEAD_LETTER, topics.WORKFLOW_SPEC)
+SEEN = (topics.RUN_ADMITTED, topics.RUN_ADMITTED_EXPRESS, topics.RUN_STATUS, topics.DEAD_LETTER, topics.WORKFLOW_SPEC,
+        topics.CONTROL, topics.RUN_EVENT)
+
+
+def new_key() -> tuple[str, str]:
+    """An idempotency key that no other test uses, and the run it stands for."""
+    key = uuid.uuid4().hex
+    return key, run_id("1", slot=None, key=key, trigger_id="")
+
+
+def trigger(key: str | None, **fields: object) -> bytes:
+    """A trigger of the workflow that there is."""
+    return json.dumps({"workflow_id": 1, "key": key, "source": "test", **fields}).encode()
+
+
+async def publish(bootstrap: str, values: Iterable[bytes], keyed: bool, **options: object) -> None:
+    """Publishes triggers as a foreign producer does: its own client, its own keys, its own partitioner."""
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, **options) as producer:
+        for i, value in enumerate(values):
+            await producer.send_and_wait(topics.WORKFLOW_TRIGGERED.name, value, key=b"%d" % i if keyed else None)
 
 
 class Stage:
@@ -59,9 +80,9 @@ class Stage:
                 for record in records:
                     self.seen[record.topic].append(record)
 
-    def start(self, state: Path | None = None) -> "subprocess.Popen[bytes]":
+    def start(self, state: Path | None = None, **sweep: float) -> "subprocess.Popen[bytes]":
         """Starts an aggregator, in a state folder of its own if another one is to go on beside it."""
-        orders = self._orders | ({"data_dir": str(state)} if state else {})
+        orders = self._orders | ({"data_dir": str(state)} if state else {}) | sweep
         worker = subprocess.Popen([sys.executable, str(PROGRAM), json.dumps(orders)])
         self._workers.append(worker)
         return worker
@@ -81,6 +102,10 @@ class Stage:
     def last(self, run_id: str) -> dict[str, Any]:
         """The run's status, as one who reads the compacted topic has it."""
         return (self.statuses(run_id) or [{"state": None, "counts": {}}])[-1]
+
+    async def order(self, key: str, order: Event | None) -> None:
+        """Gives an order, or takes it back."""
+        await produce(self.producer, topics.CONTROL.name, 0, [Record(key.encode(), order.encode() if order else None)])
 
     async def plan(self, run_id: str, total: int, **fields: Any) -> None:
         """Says that the run is planned."""

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from outreach_stream import topics
 from outreach_stream.catalog.models import Template, Workflow
 from outreach_stream.catalog.spec import WorkflowSpec
+from outreach_stream.domain.control import EngineFuse, Matter, RunOrder, Subject, control_key
 from outreach_stream.domain.events import LaneProgress, RunPlanned, RunRequested, SendRequested
 from outreach_stream.domain.identity import lanes_of_engine, partition_of
 from outreach_stream.streaming.produce import Record, new_producer, produce
@@ -108,6 +109,11 @@ class Stage:
         topic = topics.RUN_ADMITTED_EXPRESS if run.priority == "express" else topics.RUN_ADMITTED
         await self.write(topic, partition_of(run.run_id, LAYOUT.runs), Record(run.run_id.encode(), run.encode()))
         return run
+
+    async def order(self, subject: Subject, matter: Matter, *, back: bool = False) -> None:
+        """Cancels or pauses a run, stops an engine; or takes that back."""
+        order = (EngineFuse(reason="535", at=time.time()) if matter == "fuse" else RunOrder(at=time.time())).encode()
+        await self.write(topics.CONTROL, 0, Record(control_key(subject, matter), None if back else order))
 
     async def publish(self, plan: RunPlanned) -> int:
         """Publishes a plan; its offset."""

@@ -2,14 +2,11 @@
 
 import asyncio
 import json
-import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
-import pytest
 from aiokafka import AIOKafkaProducer
 
 from outreach_stream import topics
@@ -17,37 +14,7 @@ from outreach_stream.domain.events import RunChunk
 from outreach_stream.domain.identity import partition_of, run_id
 from outreach_stream.runs.log_schema import log_schema
 from outreach_stream.streaming.produce import Record, produce
-from tests.kafka.aggregator_stage import RUNS, Stage
-
-
-@pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One state folder for all: its worker is the same member of the group at every start, and begins at once."""
-    return tmp_path_factory.mktemp("aggregator") / "state"
-
-
-@pytest.fixture
-async def stage(kafka_topics: str, state: Path, tmp_path: Path) -> AsyncIterator[Stage]:
-    """A stage without an aggregator yet."""
-    async with Stage(kafka_topics, state, tmp_path / "output") as stage:
-        yield stage
-
-
-def new_key() -> tuple[str, str]:
-    """An idempotency key that no other test uses, and the run it stands for."""
-    key = uuid.uuid4().hex
-    return key, run_id("1", slot=None, key=key, trigger_id="")
-
-
-def trigger(key: str, **fields: object) -> bytes:
-    return json.dumps({"workflow_id": 1, "key": key, "source": "test", **fields}).encode()
-
-
-async def publish(bootstrap: str, values: list[bytes], keyed: bool, **options: object) -> None:
-    """A foreign producer: its own client, its own keys, its own partitioner."""
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, **options) as producer:
-        for i, value in enumerate(values):
-            await producer.send_and_wait(topics.WORKFLOW_TRIGGERED.name, value, key=b"%d" % i if keyed else None)
+from tests.kafka.aggregator_stage import RUNS, Stage, new_key, publish, trigger
 
 
 def check_log(log: dict[str, object], people: int) -> None:

@@ -1,6 +1,7 @@
 """The dispatcher on a real broker: runs become plans, plans become requests, and kills change nothing of that."""
 
 import asyncio
+import json
 import sqlite3
 import time
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 from outreach_stream.broker.admin import create_topics
 from outreach_stream.broker.embedded import EmbeddedBroker
 from outreach_stream.dispatch.chunking import Chunker
-from outreach_stream.domain.events import RunPlanned
+from outreach_stream.domain.control import Subject
+from outreach_stream.domain.events import ReplayedChunk, RunPlanned
 from outreach_stream.domain.identity import lane_of, lanes_of_engine, partition_of
-from outreach_stream.domain.triggers import InlineRecipient
+from outreach_stream.domain.triggers import InlineRecipient, Replay
 from outreach_stream.streaming.produce import Record
 from outreach_stream.topics import RUN_CHUNK, RUN_EVENT, RUN_PLANNED, SEND_REQUESTED, SEND_REQUESTED_EXPRESS
 from tests.kafka.dispatcher_stage import LAYOUT, Stage
@@ -20,6 +22,8 @@ from tests.kafka.dispatcher_stage import LAYOUT, Stage
 EVERYBODY = "SELECT email, name, city FROM people ORDER BY rowid"
 MANY = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) "
         "SELECT 'p' || i || '@example.org' AS email, 'P' AS name FROM n")
+ENDLESS = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1e12) "
+           "SELECT 'p@example.org' AS email, 'P' AS name, count(*) AS c FROM n")
 LANES = lanes_of_engine("relay", LAYOUT.lanes, LAYOUT.lanes)
 
 
@@ -174,3 +178,73 @@ async def test_a_broken_query_is_reported_once(broker: str, people: Path, tmp_pa
         assert report["kind"] == "planned"
         assert "nowhere" in report["error"]
         assert (report["total"], stage.of(SEND_REQUESTED)) == (0, [])
+
+
+async def test_a_cancelled_run_stops_its_query(broker: str, empty: Path, tmp_path: Path) -> None:
+    """Among its rows, or before the first: within five seconds there is a plan of nobody, and nothing is requested."""
+    queries = {"among": MANY.format(50_000_000), "before": ENDLESS}
+    async with Stage(broker, tmp_path, {"relay": None}) as stage:
+        stage.start()
+        for run_id, query in queries.items():
+            await stage.admit(query, empty, run_id=run_id)
+        await stage.until(lambda: stage.of(RUN_CHUNK, "among") and stage.of(RUN_EVENT, "before"))
+        for run_id in queries:
+            await stage.order(Subject("run", run_id), "cancel")
+        await stage.until(lambda: all(len(stage.of(RUN_EVENT, run_id)) > 1 for run_id in queries), 5)
+
+        for run_id in queries:
+            [plan], report = stage.of(RUN_PLANNED, run_id), stage.of(RUN_EVENT, run_id)[-1]
+            assert (plan["cancelled"], plan["chunks"], plan.get("error")) == (True, [], None)
+            assert (report["kind"], report["cancelled"], report["total"]) == ("planned", True, 0)
+        await stage.admit(MANY.format(10), empty, run_id="after")
+        await stage.until(lambda: len(stage.requested("after")) == 10)
+        assert {event["run_id"] for event in map(json.loads, (
+            record.value for record in stage.seen[SEND_REQUESTED.name]))} == {"after"}
+
+
+async def test_what_is_ordered_takes_effect_at_once(broker: str, empty: Path, tmp_path: Path) -> None:
+    """A paused run stands still, also under a new dispatcher; so does one whose engine has stopped; then they go on."""
+    paused, stopped = (Subject("run", "run"), "pause"), (Subject("engine", "relay"), "fuse")
+    async with Stage(broker, tmp_path, {"relay": 1_000.0}) as stage:
+        worker = stage.start()
+        await stage.admit(MANY.format(8_000), empty)
+        await stage.until(lambda: complete(stage, 1_000))
+        await stage.order(*paused)
+        await asyncio.sleep(1)
+        at = len(stage.requested())
+        worker.kill()
+        worker.wait()
+        stage.start()
+        await stage.admit(MANY.format(10), empty, run_id="beside")
+        await stage.until(lambda: complete(stage, 10, "beside"))
+        assert len(stage.requested()) == at
+
+        await stage.order(*paused, back=True)
+        await stage.until(lambda: complete(stage, at + 1_000))
+        await stage.order(*stopped)
+        await asyncio.sleep(1)
+        at = len(stage.requested())
+        await asyncio.sleep(1)
+        assert len(stage.requested()) == at < 8_000
+        await stage.order(*stopped, back=True)
+        await stage.until(lambda: complete(stage, 8_000))
+
+
+async def test_a_replay_is_planned_from_the_earlier_runs_chunks(broker: str, people: Path, tmp_path: Path) -> None:
+    """Those chosen, with their data as it was frozen and their doubts, at new places."""
+    async with Stage(broker, tmp_path, {"relay": None}) as stage:
+        stage.start()
+        await stage.admit(EVERYBODY, people)
+        await stage.until(lambda: stage.of(RUN_PLANNED))
+        offsets = stage.of(RUN_PLANNED)[0]["chunks"]
+        chosen = [ReplayedChunk(offset=offsets[number], chunk=number, indexes=f"{1 << 9 | 1 << 3:x}",
+                                doubted=f"{doubted << 9:x}") for number, doubted in [(0, 0), (3, 1)]]
+        replay = Replay(run_id="run", statuses=["failed", "in_doubt"], accept_duplicates=True)
+        await stage.admit(EVERYBODY, tmp_path / "gone.db", run_id="again", replay=replay, chunks=chosen)
+        await stage.until(lambda: len(stage.requested("again")) == 4)
+
+        requests = sorted(stage.of(SEND_REQUESTED, "again"), key=lambda request: request["index"])
+        assert [request["email"] for request in requests] == [
+            f"p{n}@example.org" for n in (3, 9, 3 * 1_024 + 3, 3 * 1_024 + 9)]
+        assert [request.get("doubted", False) for request in requests] == [False, False, False, True]
+        assert all(request["variables"] == {"season": "spring", "city": "Oslo"} for request in requests)

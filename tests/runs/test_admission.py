@@ -7,7 +7,7 @@ import pytest
 from outreach_stream.catalog.memory import MemoryCatalog
 from outreach_stream.catalog.models import Template, Workflow, engine_from
 from outreach_stream.catalog.snapshot import CatalogErrors, CatalogProblem
-from outreach_stream.domain.events import RunRefused, RunRequested
+from outreach_stream.domain.events import ReplayRequested, RunRefused, RunRequested
 from outreach_stream.domain.triggers import WorkflowTriggered
 from outreach_stream.runs.admission import Arrival, admit
 
@@ -142,3 +142,56 @@ def test_a_slot_that_no_calendar_holds_is_an_error(catalog):
     """The agent buries it; it must be an OverflowError and nothing else."""
     with pytest.raises(OverflowError):
         decide(catalog, slot="0001-01-01T00:00:00+14:00")
+
+
+REPLAY = {"run_id": "3f2b6c1e-8d0a-5c57-9a51-0d8c2f0f7a11", "statuses": ["failed"]}
+
+
+def test_a_replay_is_told_to_the_run_that_it_is_of(catalog):
+    """Its request has everything but the recipients, goes in bulk, and takes the earlier run's parameters over."""
+    for trigger, own in (({"parameters": {}}, False), ({}, True)):
+        admission = decide(catalog, replay=REPLAY, priority="express", **trigger)
+        event = admission.event
+        assert isinstance(event, ReplayRequested)
+        assert admission.spec is not None
+        assert (event.run_id, event.own_parameters) == (REPLAY["run_id"], own)
+        assert (event.request.priority, event.request.recipients) == ("bulk", None)
+        assert event.request.parameters == {"season": "spring", **trigger.get("parameters", {"code": "x"})}
+        assert event.request.replay is not None
+
+
+def test_the_same_statuses_of_the_same_run_are_the_same_replay(catalog):
+    """In whichever order; other statuses are another, and a slot or key of its own comes first."""
+    def run(statuses, **trigger):
+        event = decide(catalog, replay=REPLAY | {"statuses": statuses}, **trigger).event
+        assert isinstance(event, ReplayRequested)
+        return event.request.run_id
+
+    assert run(["failed", "expired"]) == run(["expired", "failed", "failed"], place="elsewhere:1:2")
+    assert len({run(["failed"]), run(["expired"]), run(["failed"], key="k"), run(["failed"], key="l")}) == 4
+
+
+@pytest.mark.parametrize(("trigger", "reason"), [
+    ({"replay": REPLAY | {"statuses": ["failed", "in_doubt"]}}, "accept duplicates"),
+    ({"replay": REPLAY, "recipients": [{"email": "p@example.org"}]}, "leave out those of the trigger"),
+    ({"replay": REPLAY, "parameters": {"season": "x"}}, "missing parameters: code"),
+    ({"replay": REPLAY, "workflow_id": "nine"}, "no workflow has the id"),
+])
+def test_a_replay_that_cannot_be_meant_is_refused(catalog, trigger, reason):
+    """Under its own id, before the earlier run is asked."""
+    event = decide(catalog, **trigger).event
+
+    assert isinstance(event, RunRefused)
+    assert reason in event.reason
+
+
+def test_a_replay_has_a_body_of_its_own(catalog):
+    """Another choice under the same key is told from the first."""
+    def body(**replay):
+        event = decide(catalog, key="k", replay=REPLAY | replay).event
+        assert isinstance(event, ReplayRequested)
+        return event.request.body
+
+    doubted = body(statuses=["failed", "in_doubt"], accept_duplicates=True)
+    assert doubted == body(statuses=["in_doubt", "failed"], accept_duplicates=True)
+    assert len({doubted, body(), body(run_id="other"), body(accept_duplicates=True)}) == 4

@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from outreach_stream.domain.control import Control, EngineFuse, RunOrder, Subject
 from outreach_stream.domain.events import RunLogged, RunPlanReported, RunRefused
 from outreach_stream.domain.states import RunState
 from outreach_stream.runs.book import REMEMBERED_CHUNKS, Book
@@ -16,8 +17,8 @@ NOW = 1_790_000_000.0
 @pytest.fixture
 def new_book(memory_table):
     """Makes a book on the given tables' entries, as a process with a name of its own."""
-    def make(runs=None, tallies=None, writer=b"writer-1"):
-        return Book(0, memory_table(runs, writer), memory_table(tallies, writer), lambda: NOW + 60)
+    def make(runs=None, tallies=None, writer=b"writer-1", control=None):
+        return Book(0, memory_table(runs, writer), memory_table(tallies, writer), lambda: NOW + 60, control)
     return make
 
 
@@ -154,3 +155,60 @@ async def test_whether_a_run_is_logged_is_known_without_taking_it_into_memory(ne
     assert book._runs == {}
     assert new_book(runs, writer=b"writer-2").logged(run.run_id)
     assert not book.logged("nobody")
+
+
+async def test_what_is_ordered_is_said_of_runs_that_go_on(new_book, requested):
+    """Paused, being cancelled, its engine stopped: said while it matters, and not after the end."""
+    control, run = Control(), requested()
+    book = new_book(control=control)
+    await note(book, [run, plan(run, 1)])
+    for key, order in ((f"run:{run.run_id}:pause", RunOrder(at=NOW)), (f"run:{run.run_id}:cancel", RunOrder(at=NOW)),
+                       ("engine:relay:fuse", EngineFuse(reason="535 bad key", at=NOW)),
+                       ("engine:other:fuse", EngineFuse(reason="unverified", at=NOW))):
+        control.note(key.encode(), order.encode())
+    during = book.status(run.run_id)
+    await note(book, [], [read_result(b'{"run_id":"%b","chunk":0,"index":0,"email":"a@b.c","status":"cancelled"}' %
+                                      run.run_id.encode(), 0)])
+    after = book.status(run.run_id)
+
+    assert (during.paused, during.cancelling, during.engine_stopped) == (True, True, "535 bad key")
+    assert (after.state, after.paused, after.cancelling, after.engine_stopped) == (
+        RunState.CANCELLED, False, False, None)
+
+
+async def test_an_order_makes_the_status_due_of_those_whom_it_is_about(new_book, requested, read):
+    """Of a run wherever it is, if it is known and goes on; of an engine's runs, those in memory."""
+    runs, one, other, over = {}, requested(), requested(run_id="b", engine="other"), requested(run_id="c")
+    await note(new_book(runs), [one, other, over, plan(over, 0)])
+    book = new_book(runs, writer=b"writer-2")
+    for run_id in (one.run_id, over.run_id, "nobody"):
+        book.ordered(Subject("run", run_id))
+    assert list(book.dirty) == [one.run_id]
+
+    book.status(one.run_id), book.run("b"), book.run("c")
+    book.ordered(Subject("engine", "relay"))
+    assert list(book.dirty) == [one.run_id]
+
+
+async def test_unfinished_runs_are_recalled_and_given_up_when_they_are_overdue(new_book, requested, read):
+    """A next owner finds those that nothing is told of; the end is theirs for good, whatever is told later."""
+    runs, tallies = {}, {}
+    ids = [f"{first:02x}-run" for first in (0, 0, 17, 255)]
+    first = new_book(runs, tallies)
+    await note(first, [requested(run_id=run_id) for run_id in ids], [read(0, run_id=ids[0])])
+    await note(first, [plan(requested(run_id=ids[0]), 3), plan(requested(run_id=ids[3]), 0)])
+    await note(first, [RunLogged(run_id=ids[3], log="a", at=NOW), plan(requested(run_id="unknown"), 3)])
+    heir = new_book(runs, tallies, b"writer-2")
+    for number in range(256):
+        heir.recall(f"{number:02x}")
+
+    assert list(heir.dirty) == [ids[0], ids[2]]
+    assert heir.overdue(NOW) == {}
+    assert heir.overdue(NOW + 86_401) == {ids[0]: 1, ids[2]: 0}
+    await asyncio.gather(*heir.write(heir.give_up([ids[0], ids[2]])))
+    assert heir.overdue(NOW + 86_401) == {}
+    await note(heir, [plan(requested(run_id=ids[2]), 1)], [read(index, run_id=ids[0]) for index in range(3)])
+    late, never = heir.status(ids[0]), new_book(runs, tallies, b"writer-3").status(ids[2])
+    assert (late.state, late.counts.sent, late.deadline_passed) == (RunState.FAILED, 3, True)
+    assert "of 2 of its 3 recipients no end is known" in late.reason
+    assert (never.state, never.deadline_passed) == (RunState.FAILED, True)

@@ -28,20 +28,24 @@ def histories(draw):
     for place, event in zip(reversed(places), ("planned", "initializing", "requested"), strict=True):
         things.insert(place, event)
     hearers = st.sampled_from(["a", "b", "ab"])
-    return recipients, [(thing, draw(hearers)) for thing in things], draw(st.booleans())
+    outcome = draw(st.sampled_from(["complete", "incomplete", "given up", "cancelled"]))
+    if outcome == "given up":
+        things.insert(draw(st.integers(0, len(things))), "given up")
+    return recipients, [(thing, draw(hearers)) for thing in things], outcome
 
 
 def strongest(results):
     return min((status for status, _ in results), key=SENDING_ENDS.index)
 
 
-def expected(recipients, all_planned):
+def expected(recipients, outcome):
     ends = {who: strongest(results) for who, results in recipients.items()}
     counts = {status.value: sum(end is status for end in ends.values()) for status in SENDING_ENDS}
     counts["possible_duplicates"] = sum(
         end is RecipientStatus.SENT and any(doubted for _, doubted in recipients[who]) for who, end in ends.items())
     ended = RunState.CANCELLED if counts["cancelled"] else RunState.COMPLETED
-    return counts, ended if all_planned else RunState.SENDING
+    return counts, {"complete": ended, "incomplete": RunState.SENDING, "given up": RunState.FAILED,
+                    "cancelled": RunState.CANCELLED}[outcome]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -49,15 +53,20 @@ def expected(recipients, all_planned):
 def test_any_history_ends_as_the_model_says(memory_table, requested, result, history):
     """Two writers hear parts of the events and results; their copies together give the model's state and counts.
 
-    The third one is the next owner: it has both copies, and hears the last things again, as after a crash.
+    The third one is the next owner: it has both copies, and hears the last things again, as after a crash. The plan
+    may be that of a cancelled run, or one recipient more than ever ends, for whom the run waits until it is given up.
     """
-    recipients, things, all_planned = history
+    recipients, things, outcome = history
     run = requested()
+    plan = {"total": 0, "cancelled": True} if outcome == "cancelled" else {
+        "total": len(recipients) + (outcome != "complete")}
     events = {"requested": run, "initializing": RunInitializing(run_id=run.run_id, at=NOW + 1),
-              "planned": RunPlanReported(run_id=run.run_id, total=len(recipients) + (not all_planned), at=NOW + 2)}
+              "planned": RunPlanReported(run_id=run.run_id, at=NOW + 2, **plan)}
 
     def tell(book, offset, thing):
-        if isinstance(thing, str):
+        if thing == "given up":
+            touched = book.give_up([run.run_id])
+        elif isinstance(thing, str):
             touched = book.apply([events[thing]])
         else:
             (chunk, index), status, doubted = thing
@@ -79,7 +88,7 @@ def test_any_history_ends_as_the_model_says(memory_table, requested, result, his
     for offset, (thing, _) in list(enumerate(things))[-2:]:
         tell(heir, offset, thing)
 
-    status, (counts, state) = heir.status(run.run_id), expected(recipients, all_planned)
+    status, (counts, state) = heir.status(run.run_id), expected(recipients, outcome)
     assert {name: getattr(status.counts, name) for name in counts} == counts
     assert status.state is state
     offsets = {offset for offset, (thing, _) in enumerate(things) if not isinstance(thing, str)}

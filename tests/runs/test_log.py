@@ -1,8 +1,8 @@
 """The JSON log: its schema, each recipient once, whole or not at all, in constant memory."""
 
-import errno
 import json
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -11,8 +11,8 @@ import pytest
 
 from outreach_stream.domain.events import RunChunk, RunPlanReported
 from outreach_stream.domain.states import Counts
-from outreach_stream.runs.log import LogJob, ResultsMissingError, write_log
-from outreach_stream.runs.log_file import WholeFile
+from outreach_stream.domain.triggers import InlineRecipient
+from outreach_stream.runs.log import LogJob, write_log
 from outreach_stream.runs.log_head import log_head, log_path
 from outreach_stream.runs.log_schema import SCHEMA_FILE, log_schema
 from outreach_stream.runs.record import RunRecord
@@ -37,7 +37,7 @@ class Topics:
             yield values
 
     async def chunk(self, offset):
-        return self._chunks[offset]
+        return self._chunks[offset]     # an IndexError, where there is none, is a LookupError
 
 
 @pytest.fixture
@@ -141,7 +141,10 @@ async def test_results_that_retention_took_do_not_keep_the_log_away(job, result,
 
 
 async def test_a_recipient_whose_result_is_gone_is_listed_all_the_same(job, result, requested):
-    """What the marks know is said, with the address from the chunk; if that is gone too, there is no log yet."""
+    """What the marks know is said, with the address from the chunk, or from an express run's own recipients.
+
+    If that is gone too, the log has a warning instead of being tried for ever.
+    """
     values = [result(0).encode(), result(1, status="failed").encode()]
     chunk = RunChunk(run_id=requested().run_id, plan_id="p", chunk=0, columns=[],
                      rows=[["p0-0@example.org", None], ["p0-1@example.org", None]])
@@ -150,11 +153,46 @@ async def test_a_recipient_whose_result_is_gone_is_listed_all_the_same(job, resu
     last = read_log(one)["recipients"][-1]
     assert (last["email"], last["status"], last["attempts"]) == ("p0-1@example.org", "failed", None)
 
-    lost = job(values, 2)
-    lost.path.unlink()
-    with pytest.raises(ResultsMissingError):
-        await write_log(lost, Topics(values[:1]))
-    assert list(lost.path.parent.iterdir()) == []
+    given = [InlineRecipient(email=f"p0-{index}@example.org") for index in range(2)]
+    await write_log(replace(job(values, 2), recipients=given), Topics(values[:1]))
+    assert read_log(one)["recipients"][-1] == last
+
+    for lost in (job(values, 2), job(values, 2, chunks=[0])):
+        assert await write_log(lost, Topics(values[:1])) == 1
+        log = read_log(lost)
+        assert len(log["recipients"]) == 1
+        assert log["run"]["warnings"] == ["1 recipients are not listed: what the topics kept of them is gone"]
+    assert list(lost.path.parent.iterdir()) == [lost.path]
+
+
+async def test_a_run_that_was_given_up_lists_those_without_an_end_as_such(job, result, requested):
+    """Those that have an end have their line as always; of the others it is said that nothing is known."""
+    chunks = [RunChunk(run_id=requested().run_id, plan_id="p", chunk=chunk, columns=[], skipped=[("x@", "invalid")],
+                       rows=[[f"p{chunk}-{i}@example.org", None] for i in range(2)]).encode() for chunk in (0, 1)]
+    values = [result(1).encode()]
+    given_up = replace(job(values, 4, chunks=[0, 1], skipped=2), given_up=True)
+
+    assert await write_log(given_up, Topics(values, chunks)) == 6
+    log = read_log(given_up)
+    assert [(it["email"], it["status"]) for it in log["recipients"]] == [
+        ("p0-1@example.org", "sent"), ("x@", "skipped"), ("p0-0@example.org", None), ("x@", "skipped"),
+        ("p1-0@example.org", None), ("p1-1@example.org", None)]
+    assert log["recipients"][2]["reason"] == "no end is known"
+    assert log["run"]["warnings"] == []
+
+    await write_log(given_up, Topics(values, chunks[:1]))
+    assert len(read_log(given_up)["recipients"]) == 3
+    assert "3 recipients are not listed" in read_log(given_up)["run"]["warnings"][0]
+
+
+async def test_a_run_that_was_never_planned_has_a_log(job, requested):
+    """It was given up, or cancelled before it began; a replay says of which run."""
+    run = requested(replay={"run_id": "earlier", "statuses": ["failed"]})
+    one = replace(job([], 0, run, cancelled=True), plan=None)
+
+    assert await write_log(one, Topics([])) == 0
+    run = read_log(one)["run"]
+    assert (run["state"], run["reason"], run["parent"]) == ("CANCELLED", "cancelled before it was planned", "earlier")
 
 
 async def test_a_run_that_was_not_planned_has_a_log_without_recipients(job):
@@ -177,29 +215,6 @@ async def test_only_the_runs_own_segments_are_read(job, result):
 
     assert len(read_log(one)["recipients"]) == 3
     assert topics.read == 102
-
-
-def write_half(path):
-    with WholeFile(path) as file:
-        file.write(b"half of")
-        raise OSError(errno.ENOSPC, "no space left on device")
-
-
-def test_a_file_that_fails_leaves_the_old_one_and_no_trace(tmp_path):
-    """Whatever happens on the way, readers see the whole old file or the whole new one."""
-    path = tmp_path / "day" / "run.json"
-    with WholeFile(path) as file:
-        file.write(b"old")
-    with pytest.raises(OSError, match="no space left"):
-        write_half(path)
-    assert path.read_bytes() == b"old"
-
-    (path.parent / ".run.json.killed").write_bytes(b"left by a killed process")
-    with WholeFile(path) as file:
-        file.write(b"new")
-        assert path.read_bytes() == b"old"
-    assert path.read_bytes() == b"new"
-    assert list(path.parent.iterdir()) == [path]
 
 
 async def test_two_hundred_thousand_recipients_in_constant_memory(job, result):

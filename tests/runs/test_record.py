@@ -1,6 +1,8 @@
 """The facts of a run and the state that follows from them."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from outreach_stream.domain.events import RunInitializing, RunLogged, RunPlanReported, RunRefused
 from outreach_stream.domain.states import RunState
@@ -95,6 +97,105 @@ def test_inline_recipients_are_dropped_once_there_is_a_plan(requested, plan_firs
 
     assert record.request is not None
     assert record.request.recipients is None
+
+
+def test_the_few_recipients_of_an_express_run_are_kept_for_its_replays(requested):
+    """They are in no chunk, so the record is where a replay finds them."""
+    record, run = RunRecord(), requested(priority="express", recipients=[{"email": "ann@example.org"}])
+    for event in (run, planned(run.run_id)):
+        record.apply(event)
+
+    assert record.request == run
+
+
+def test_what_a_replay_was_made_of_is_dropped_once_there_is_a_plan(requested):
+    """Its own chunks say who gets the mail; what it replays is still known."""
+    replay = {"run_id": "earlier", "statuses": ["failed"]}
+    record, run = RunRecord(), requested(
+        replay=replay, chunks=[{"offset": 7, "chunk": 0, "indexes": "3"}], recipients=[{"email": "a@b.c"}], doubted=[0])
+    for event in (run, planned(run.run_id)):
+        record.apply(event)
+
+    assert record.request == requested(replay=replay)
+
+
+def test_a_run_that_is_cancelled_before_its_plan_has_ended(requested):
+    """It is CANCELLED with nobody mailed, and a plan that comes later does not revive it."""
+    record, run = RunRecord(), requested()
+    cancelled = planned(run.run_id).model_copy(update={"total": 0, "cancelled": True})
+    for event in (run, cancelled, planned(run.run_id, at=NOW + 9)):
+        record.apply(event)
+
+    assert (record.state, record.reason) == (RunState.CANCELLED, "cancelled before it was planned")
+    assert record.states == {"QUEUED": NOW, "CANCELLED": NOW + 5}
+    assert not record.planned
+
+
+@pytest.mark.parametrize(("plan", "reason"), [
+    ({"at": NOW + 5}, "of 2 of its 3 recipients no end is known"),
+    ({"at": NOW + 5, "error": "no such table"}, "no such table"),
+    ({"at": NOW + 99}, "never planned before its deadline, 2026-09-22T14:13:20.000Z"),
+    (None, "never planned before its deadline, 2026-09-22T14:13:20.000Z"),
+])
+def test_a_run_that_is_given_up_has_failed_and_says_how_far_it_came(requested, plan, reason):
+    """Whatever comes later changes nothing of that, and what came earlier stands."""
+    record, run = RunRecord(), requested()
+    record.apply(run)
+    record.give_up(NOW + 50, unknown=2)
+    record.give_up(NOW + 60, unknown=1)
+    if plan:
+        record.apply(planned(run.run_id, **plan))
+    record.end(NOW + 70, cancelled=False)
+
+    assert record.state is RunState.FAILED
+    assert reason in record.reason
+    assert record.states["FAILED"] == (NOW + 5 if plan and "error" in plan else NOW + 50)
+    assert ("SENDING" in record.states) == (plan == {"at": NOW + 5})
+
+
+facts = st.one_of(
+    st.tuples(st.just("plan"), st.integers(1, 3), st.sampled_from(["error", "cancelled", "total"])),
+    st.tuples(st.just("end"), st.integers(1, 3), st.booleans()),
+    st.tuples(st.just("give up"), st.integers(1, 3), st.integers(0, 2)),
+    st.tuples(st.just("request"), st.integers(1, 3), st.just("b" * 64)),
+    st.tuples(st.just("refuse"), st.integers(1, 3), st.none()),
+)
+
+
+def record_of(requested, told):
+    record = RunRecord()
+    for kind, at, what in told:
+        match kind:
+            case "plan":
+                fields = {"error": "none"} if what == "error" else {"cancelled": what == "cancelled"}
+                record.apply(planned("r", NOW + at, **fields))
+            case "end":
+                record.end(NOW + at, cancelled=what)
+            case "give up":
+                record.give_up(NOW + at, unknown=what)
+            case "request":
+                record.apply(requested(run_id="r", admitted_at=NOW + at))
+            case _:
+                record.apply(refused("r"))
+    return record
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(facts, max_size=5), min_size=3, max_size=3))
+def test_copies_merge_in_any_order_and_grouping(requested, copies):
+    """However three writers' facts are put together, and however often, the record is the same, and so is the end."""
+    def merged(*records):
+        first, *others = [record.model_copy(deep=True) for record in records]
+        for other in others:
+            first.merge(other)
+        return first
+
+    a, b, c = (record_of(requested, told) for told in copies)
+    whole = merged(a, b, c)
+    assert whole == merged(c, b, a)
+    assert whole == merged(b, merged(a, c))
+    assert whole == merged(whole, a, b)
+    assert whole.ending == merged(c, a, b).ending
 
 
 def test_copies_of_two_writers_merge_in_either_order(requested):

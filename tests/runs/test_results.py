@@ -20,6 +20,8 @@ def test_reads_what_senders_write(result):
     b'{"run_id":"r","chunk":0,"index":1024,"email":"a@b.c","status":"sent"}',
     b'{"run_id":"r","chunk":0,"index":-1,"email":"a@b.c","status":"sent"}',
     b'{"run_id":"r","chunk":true,"index":0,"email":"a@b.c","status":"sent"}',
+    b'{"run_id":"r:0","chunk":0,"index":0,"email":"a@b.c","status":"sent"}',
+    b'{"run_id":"r","chunk":0,"index":0,"email":"a@b.c","status":"sent","schema_version":2}',
     b'{"run_id":7,"chunk":0,"index":0,"email":"a@b.c","status":"sent"}',
     b'{"run_id":"r","chunk":0,"index":0,"email":null,"status":"sent"}',
 ])

@@ -1,0 +1,145 @@
+"""`outreach engine`: which engines take mail, and the operator's fuse."""
+
+import asyncio
+import json
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from outreach_stream.catalog.folder import FolderCatalog
+from outreach_stream.catalog.snapshot import Catalog, UnknownEngine
+from outreach_stream.cli.exits import CommandError
+from outreach_stream.cli.kafka import find_kafka, read_to_end, writing
+from outreach_stream.cli.order import BY
+from outreach_stream.cli.process import command
+from outreach_stream.domain.clock import wall_clock
+from outreach_stream.domain.control import Control, EngineFuse
+from outreach_stream.gateway.controls import Controls
+from outreach_stream.gateway.engines import EngineState, engine_state, engine_states
+from outreach_stream.gateway.orders import resume_records, stop_record
+from outreach_stream.settings import Settings
+from outreach_stream.streaming.produce import Record
+from outreach_stream.topics import CONTROL
+
+app = typer.Typer(help="Show which engines take mail, stop one, let one go on.", no_args_is_help=True,
+                  add_completion=False)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Id of the engine in the catalog.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this one; default: all.")] = None, *,
+    as_json: AsJson = False,
+) -> None:
+    """Show each engine's limits, and whether it takes mail: ok, throttled by its provider, or stopped; by whom and why.
+
+    A throttled engine goes on by itself, at a part of its rate first. A stopped one waits for `outreach engine resume`;
+    what its recipients do meanwhile is their workflow's on_engine_stopped: wait, fail, or failover.
+    """
+    settings = command()
+    catalog, now = FolderCatalog(settings.catalog).load(), wall_clock()
+    if name is not None:
+        _check(name, catalog)
+    control = asyncio.run(_control(settings))
+    found = [engine_state(catalog.engines[name], control, now)] if name else engine_states(catalog, control, now)
+    if as_json:
+        print(json.dumps([state.model_dump() for state in found], indent=2))
+    else:
+        _show(found)
+
+
+@app.command()
+def stop(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why; whoever looks at the engine or its runs reads it.")],
+    *, as_json: AsJson = False,
+) -> None:
+    """Stop an engine: nothing is handed to it, by any worker, until `outreach engine resume`.
+
+    Of its runs' recipients nobody is lost: they wait, fail, or go to another engine, as their workflows say.
+    """
+    settings = command()
+    catalog = FolderCatalog(settings.catalog).load()
+    _check(name, catalog)
+
+    async def order() -> EngineFuse | None:
+        before = (await _control(settings)).fuse(name)
+        if before is None:
+            await _write(settings, [stop_record(name, reason, by=BY, at=wall_clock())])
+        return before
+
+    before = asyncio.run(order())
+    _say(name, "stopped", as_json=as_json, told=(
+        f"Engine {name} is stopped already: {before.reason}" if before else
+        f"Engine {name} is stopped. It goes on with: outreach engine resume {name}"))
+
+
+@app.command()
+def resume(name: Name, *, as_json: AsJson = False) -> None:
+    """Let a stopped engine go on, when what stopped it is mended; a throttle is taken back, too.
+
+    Everything that waits for it goes on within seconds. If it is not mended, the engine stops again at the next mail.
+    """
+    settings = command()
+    catalog = FolderCatalog(settings.catalog).load()
+
+    async def order() -> int:
+        records = resume_records(name, await _control(settings), wall_clock())
+        if not records:
+            _check(name, catalog)       # one that has left the catalog may still be let go on
+            raise CommandError(f"Engine {name} is neither stopped nor throttled: there is nothing to take back.")
+        await _write(settings, records)
+        return len(records)
+
+    asyncio.run(order())
+    _say(name, "resumed", f"Engine {name} goes on.", as_json=as_json)
+
+
+def _check(name: str, catalog: Catalog) -> None:
+    try:
+        catalog.engine(name)
+    except UnknownEngine as error:
+        raise CommandError(f"Unknown engine: {error}.") from error
+
+
+async def _control(settings: Settings) -> Control:
+    bootstrap = await find_kafka(settings, patience=5)
+    async with read_to_end(Controls(bootstrap), bootstrap) as controls:
+        return controls.orders
+
+
+async def _write(settings: Settings, records: list[Record]) -> None:
+    bootstrap = await find_kafka(settings, patience=5)
+    async with writing(bootstrap, "the order", "Repeat it: that does no harm") as writer:
+        for record in records:
+            await writer.write(CONTROL.name, record, partition=0)
+
+
+def _say(name: str, ordered: str, told: str, *, as_json: bool) -> None:
+    print(json.dumps({"engine": name, "ordered": ordered}) if as_json else told)
+
+
+def said(state: EngineState) -> str:
+    """Where an engine stands, for people."""
+    if state.state == "stopped":
+        return f"stopped since {state.since}" + (f" because {state.reason}" if state.reason else "")
+    if state.state == "throttled":
+        how = f"at {state.factor or 0:.0%} of its rate, and climbing"
+        return (f"throttled until {state.until}, then {how}" if state.until else f"throttled: {how}") + (
+            f" ({state.reason})" if state.reason else "")
+    return "ok"
+
+
+def _show(states: list[EngineState]) -> None:
+    table = Table("engine", "kind", "rate", "hourly", "daily", "state", "by", box=SIMPLE_HEAD)
+    for state in states:
+        table.add_row(state.id, state.kind, f"{state.rate:,g}/s" if state.rate else "unlimited",
+                      f"{state.hourly:,}" if state.hourly else "-", f"{state.daily:,}" if state.daily else "-",
+                      escape(said(state)), escape(state.by or "-"))
+    Console().print(table)

@@ -1,0 +1,73 @@
+"""Work on many items done in groups, again and again until it is done, and only while they are ours."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import structlog
+
+from outreach_stream.delivery.item import Item
+from outreach_stream.delivery.sent import SentRecord
+from outreach_stream.domain.ports import Ledgered
+
+log = structlog.get_logger()
+GROUP_SECONDS = 0.002
+"""Items of this long, and those that come while a group is being written, are written together."""
+RETRY_SECONDS = 0.5
+
+
+async def insisted(batch: Ledgered, write: Callable[[], Awaitable[None]], count: int = 1) -> bool:
+    """Have something written, again and again; False: it is not ours any more, and may not be written."""
+    while await batch.owned():
+        try:
+            await write()
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again until we own nothing
+            log.warning("ends_not_written", count=count, error=repr(error))
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            return True
+    return False
+
+
+class Entered[W](NamedTuple):
+    """An item, what is to be written of it, its lane's record, and whom to tell when that is durable."""
+
+    item: Item
+    what: W
+    record: SentRecord
+    written: Callable[[Item], None]
+
+
+class Groups[W]:
+    """Those of all lanes of a process, during one assignment. Run it as a task; it ends by cancellation."""
+
+    def __init__(self, write: Callable[[Sequence[Entered[W]]], Awaitable[None]]) -> None:
+        """`write` makes a group durable; harmless to repeat; raises when it is not."""
+        self._write = write
+        self._group: list[Entered[W]] = []
+        self._something = asyncio.Event()
+
+    def put(self, entered: Entered[W]) -> None:
+        """Have it written with the next group."""
+        self._group.append(entered)
+        self._something.set()
+
+    async def run(self) -> None:
+        """Write group after group."""
+        while True:
+            await self._something.wait()
+            await asyncio.sleep(GROUP_SECONDS)
+            self._something.clear()
+            group, self._group = self._group, []
+            await self._settle(group)
+
+    async def _settle(self, group: list[Entered[W]]) -> None:
+        speaker = group[0].item.batch  # for all, and for work of our own too: one lease, one assignment
+        written = await insisted(speaker, partial(self._write, group), len(group))
+        for item, *_, tell in group:
+            if written:
+                item.batch.done(item.i)
+                tell(item)
+            else:
+                item.batch.release(item.i)

@@ -1,0 +1,94 @@
+"""What a lane knows of a request: its marks, what was said before a crash, the orders about its run, its engine."""
+
+from dataclasses import dataclass
+
+from outreach_stream.delivery.covering import Covering
+from outreach_stream.delivery.item import Item
+from outreach_stream.delivery.lane_parts import LaneParts
+from outreach_stream.delivery.quota import Caps
+from outreach_stream.delivery.sent import marks_key, moves_key
+from outreach_stream.delivery.standing import Facts, Standing, Surroundings, standing
+from outreach_stream.domain.marks import Mark
+from outreach_stream.domain.policy import Policy
+from outreach_stream.domain.ports import Brief
+
+NO_CAPS = Caps()
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """Of one lane."""
+
+    parts: LaneParts
+    covering: Covering
+
+    def facts(self, item: Item, brief: Brief | None) -> Facts:
+        """What is on record of the recipient."""
+        request, record, index = item.request, self.parts.record, item.request.index
+        marks = record.marks(marks_key(request.run_id, request.chunk))
+        marked = marks.has(Mark.DOUBTED, index)
+        if (end := marks.end(index)) is not None:
+            return Facts(end, doubted=marked)
+        moved = brief is not None and len(brief.policy.routes) > 1 and record.marks(
+            moves_key(request.engine, request.run_id, request.chunk)).has(Mark.MOVED, index)
+        maybe = request.skip is None and self.covering.maybe_sent(item)
+        return Facts(doubted=marked or maybe or request.doubted, lost=maybe or (marked and not request.doubted),
+                     moved=moved)
+
+    def surroundings(self, item: Item) -> Surroundings:
+        """What is ordered about its run, and how the engine is, now."""
+        control, run_id, delivery = self.parts.control, item.request.run_id, self.parts.delivery
+        return Surroundings(delivery.clock(), control.cancelled(run_id), control.paused(run_id), delivery.desk.stopped)
+
+    def standing(self, item: Item, facts: Facts, brief: Brief | None) -> Standing:
+        """What is to be done with it now."""
+        policy = Policy() if brief is None else brief.policy
+        return standing(item.request, facts, policy, self.surroundings(item), express=self.parts.delivery.express)
+
+    async def doubt(self, item: Item) -> None:
+        """Have it on record that it may have been sent."""
+        key = marks_key(item.request.run_id, item.request.chunk)
+        if not self.parts.record.marks(key).has(Mark.DOUBTED, item.request.index):
+            await self.parts.record.write([(key, item.request.index, Mark.DOUBTED)])
+
+    async def units(self) -> float:
+        """Have some of the engine's hourly and daily mails ready: 0, or the seconds until there may be one."""
+        quota = self.parts.quota
+        return 0.0 if quota.caps == NO_CAPS else await quota.ready()
+
+    def unit(self) -> bool:
+        """Take one of those that are ready, if there are any."""
+        quota = self.parts.quota
+        return quota.caps == NO_CAPS or quota.take_nowait()
+
+
+@dataclass(frozen=True, slots=True)
+class LaneWitness:
+    """Keeps what is covered and on record true to how far one delivery has come."""
+
+    knowledge: Knowledge
+    item: Item
+
+    def halted(self) -> bool:
+        """Whether an order or the engine's state keeps it from going out now."""
+        return self.knowledge.surroundings(self.item).halting
+
+    def on_wire(self) -> None:
+        """It may have been sent from now on."""
+        self.knowledge.covering.on_wire(self.item)
+
+    def off_wire(self) -> None:
+        """It was not accepted, or its doubt is durable."""
+        self.knowledge.covering.off_wire(self.item)
+
+    async def in_doubt(self) -> None:
+        """It may have been sent, and goes again; returns when that is durable."""
+        await self.knowledge.doubt(self.item)
+
+    async def units(self) -> float:
+        """Have some of the engine's hourly and daily mails ready: 0, or the seconds until there may be one."""
+        return await self.knowledge.units()
+
+    def unit(self) -> bool:
+        """Take one of those that are ready, if there are any."""
+        return self.knowledge.unit()

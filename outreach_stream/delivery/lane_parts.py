@@ -1,0 +1,37 @@
+"""What a lane works with."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from outreach_stream.delivery.deliver import Delivery
+from outreach_stream.delivery.groups import Groups
+from outreach_stream.delivery.mover import Moved
+from outreach_stream.delivery.quota import Quota
+from outreach_stream.delivery.recorder import Delivered
+from outreach_stream.delivery.sent import SentRecord
+from outreach_stream.domain.control import Control
+from outreach_stream.domain.ports import Brief, Copies, Ledgered
+
+type Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+"""Runs a coroutine as a task whose failure stops the worker: a lane that stands still would say nothing."""
+type Briefs = Callable[[str], Coroutine[Any, Any, Brief]]
+"""What is to be known of a spec, by digest; waits for one that has not been seen yet, but not long: `SpecAway`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneParts:
+    """All of it."""
+
+    delivery: Delivery
+    table: Copies
+    record: SentRecord
+    quota: Quota
+    recorder: Groups[Delivered]
+    mover: Groups[Moved]
+    briefs: Briefs
+    control: Control
+    own_work: Callable[[], Ledgered]
+    """The ledger's place for a request that comes from the lane's table."""
+    spawn: Spawn

@@ -1,0 +1,51 @@
+"""Where each engine stands: what the catalog allows it, and what is ordered of it."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from outreach_stream.catalog.models import Engine
+from outreach_stream.catalog.snapshot import Catalog
+from outreach_stream.delivery.throttle import factor_at
+from outreach_stream.domain.clock import iso
+from outreach_stream.domain.control import Control
+
+
+class EngineState(BaseModel):
+    """One engine: its limits over all workers, and whether it takes mail."""
+
+    id: str
+    kind: str
+    rate: float | None
+    """Mails per second; null: unlimited."""
+    hourly: int | None
+    daily: int | None
+    """Mails in any hour, in any 24 hours; null: no cap."""
+    state: Literal["ok", "throttled", "stopped"] = "ok"
+    reason: str | None = None
+    """What the provider or the operator said."""
+    since: str | None = None
+    until: str | None = None
+    """When a throttled one sends again; null: it does already."""
+    factor: float | None = None
+    """Part of its rate that a throttled one uses now, or begins with at `until`; it climbs back from there."""
+    by: str | None = None
+    """Who stopped it."""
+
+
+def engine_state(engine: Engine, control: Control, now: float) -> EngineState:
+    """Where the engine stands at `now`."""
+    state = EngineState(id=engine.id, kind=engine.kind, rate=engine.rate, hourly=engine.hourly, daily=engine.daily)
+    if fuse := control.fuse(engine.id):
+        return state.model_copy(update={"state": "stopped", "reason": fuse.reason or None, "since": iso(fuse.at),
+                                        "by": fuse.by or None})
+    if (throttle := control.throttle(engine.id)) and (factor := factor_at(throttle, now)) < 1:
+        return state.model_copy(update={"state": "throttled", "reason": throttle.reason or None,
+                                        "since": iso(throttle.at), "factor": factor,
+                                        "until": iso(throttle.until) if now < throttle.until else None})
+    return state
+
+
+def engine_states(catalog: Catalog, control: Control, now: float) -> list[EngineState]:
+    """All engines of the catalog, by id."""
+    return [engine_state(catalog.engines[engine], control, now) for engine in sorted(catalog.engines)]

@@ -1,0 +1,141 @@
+"""What the API does, and the words in which it does not: every refusal is an HTTPException."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import structlog
+from fastapi import HTTPException
+from fastapi.concurrency import run_in_threadpool
+
+from outreach_stream.catalog.snapshot import Catalog, CatalogErrors, UnknownWorkflow
+from outreach_stream.domain.clock import wall_clock
+from outreach_stream.domain.control import Control
+from outreach_stream.domain.events import RunStatus
+from outreach_stream.domain.triggers import WorkflowTriggered
+from outreach_stream.gateway.controls import Controls
+from outreach_stream.gateway.engines import EngineState, engine_states
+from outreach_stream.gateway.models import ReplayRequest, TriggerRequest
+from outreach_stream.gateway.orders import Order, objection, run_record
+from outreach_stream.gateway.publisher import TriggerPublisher
+from outreach_stream.gateway.pulse import Pulse
+from outreach_stream.gateway.replays import replay_objection, replay_trigger
+from outreach_stream.gateway.statuses import RunStatuses
+from outreach_stream.gateway.writer import BrokerAwayError, RecordTooLargeError, Writer
+from outreach_stream.topics import CONTROL
+
+SOURCE = "gateway"
+
+CONTROL_PATIENCE = 3.0
+"""Seconds that reading what was ordered before may take."""
+
+AWAY = ("Kafka does not acknowledge. The trigger may have been accepted all the same: repeat it with the same slot or "
+        "Idempotency-Key, and it is one run.")
+
+_log = structlog.get_logger()
+
+
+class Gateway:
+    """The parts behind the API; `catalog` blocks and returns the current one."""
+
+    def __init__(self, bootstrap: str, catalog: Callable[[], Catalog]) -> None:
+        self.catalog = catalog
+        self.pulse, self.statuses = Pulse(bootstrap), RunStatuses(bootstrap)
+        self._controls, self._writer = Controls(bootstrap), Writer(bootstrap)
+        self._publisher = TriggerPublisher(self._writer)
+
+    @asynccontextmanager
+    async def running(self, _: object = None) -> AsyncIterator[None]:
+        """Follows the topics while the block lasts."""
+        parts = (self.pulse, self.statuses, self._controls)
+        for part in parts:
+            await part.start()
+        try:
+            yield
+        finally:
+            for part in parts:
+                await part.stop()
+            await self._writer.stop()
+
+    async def trigger(self, asked: TriggerRequest) -> str:
+        """Publish what is asked for; returns the run's id."""
+        await self._known(asked.workflow_id, 404)
+        await self._reachable()
+        return await self._publish(asked.event(SOURCE, datetime.now(UTC)))
+
+    async def order(self, order: Order, run: str) -> None:
+        """Order something of a run; returns when the broker has it for sure."""
+        control = await self._ordered()
+        if reason := objection(order, self.status(run), control):
+            raise HTTPException(409, reason)
+        try:
+            await self._writer.write(CONTROL.name, run_record(order, run, by=SOURCE, at=wall_clock()), partition=0)
+        except BrokerAwayError as error:
+            _log.warning("order_not_acknowledged", run_id=run, order=order)
+            raise _away("Kafka does not acknowledge. The order may have been given all the same: repeat it.") from error
+        _log.info("order_given", run_id=run, order=order)
+
+    async def replay(self, run: str, asked: ReplayRequest) -> tuple[RunStatus, str]:
+        """Publish a replay; returns the earlier run's status and the new run's id."""
+        await self._reachable()
+        parent = self.status(run)
+        if reason := replay_objection(parent, asked.statuses, asked.idempotency_key, self.statuses.get):
+            raise HTTPException(409, reason)
+        await self._known(parent.workflow_id, 409)
+        return parent, await self._publish(replay_trigger(
+            parent, asked.statuses, source=SOURCE, at=datetime.now(UTC), accept_duplicates=asked.accept_duplicates,
+            key=asked.idempotency_key))
+
+    async def engines(self) -> list[EngineState]:
+        """Where each engine of the catalog stands."""
+        catalog = await self._catalog()
+        return engine_states(catalog, await self._ordered(), wall_clock())
+
+    def status(self, run: str) -> RunStatus:
+        """Where a run stands."""
+        if found := self.statuses.get(run):
+            return found
+        if not self.statuses.complete:
+            raise _away("The states of the runs are being read; ask again in a moment.", 1)
+        raise HTTPException(404, f"There is no run {run!r}.")
+
+    async def _publish(self, event: WorkflowTriggered) -> str:
+        try:
+            run = await self._publisher.publish(event)
+        except BrokerAwayError as error:
+            raise _away(AWAY) from error
+        except RecordTooLargeError as error:
+            raise HTTPException(413, f"The trigger: {error}. Give fewer recipients, or have a query find them."
+                                ) from error
+        self.statuses.accepted(run, event, wall_clock())
+        return run
+
+    async def _reachable(self) -> None:
+        if not self.pulse.reachable and not await self.pulse.look():
+            raise _away("Kafka is away: nothing was accepted. Repeat the request in a while.")
+
+    async def _ordered(self) -> Control:
+        """All that was ordered before now, by whomever."""
+        await self._reachable()
+        try:
+            async with asyncio.timeout(CONTROL_PATIENCE):
+                return await self._controls.caught_up()
+        except TimeoutError as error:
+            raise _away("Kafka does not say what was ordered before; nothing was accepted. Repeat it.") from error
+
+    async def _known(self, workflow_id: int | str, status: int) -> None:
+        try:
+            (await self._catalog()).workflow(workflow_id)
+        except UnknownWorkflow as error:
+            raise HTTPException(status, str(error)) from error
+
+    async def _catalog(self) -> Catalog:
+        try:
+            return await run_in_threadpool(self.catalog)
+        except CatalogErrors as error:
+            raise HTTPException(503, f"The catalog cannot be used: {error}") from error
+
+
+def _away(reason: str, retry_after: int = 2) -> HTTPException:
+    return HTTPException(503, reason, headers={"Retry-After": str(retry_after)})

@@ -1,0 +1,28 @@
+"""Three brokers, of which one may be lost at any time."""
+
+import asyncio
+
+from ..scenario import Stage, scenario
+from ..verdict import Figures, check_whole
+from .kills import begun
+
+SILENCE = 10.0
+"""Seconds without a mail at most."""
+
+
+@scenario("three brokers: one killed, restarted, then another")
+async def one_of_three_killed(stage: Stage) -> Figures:
+    """Nobody notices but for some seconds."""
+    cluster = await stage.cluster()
+    running, people, run = await begun(stage, bootstrap=cluster.bootstrap, replication=3,
+                                       people=int(stage.of(3_000, 9_000)), rate=stage.of(200, 250))
+    first, second = stage.random.sample(cluster.brokers, 2)
+    await running.until_sent(int(stage.random.uniform(200, 600)))
+    first.kill()
+    await asyncio.sleep(stage.of(4, 8))
+    await first.start()
+    await cluster.until_in_sync()
+    second.kill()
+    status = await running.completed(run)
+    assert running.silence() <= SILENCE, f"no mail for {running.silence():.1f} s"
+    return check_whole(running, status, people, in_flight=0)

@@ -1,0 +1,62 @@
+"""A final dot that was written, but has not left: it is known that no server has seen it."""
+
+import asyncio
+import socket
+
+import pytest
+
+from outreach_stream.catalog.models import SmtpEngine as SmtpConfig
+from outreach_stream.domain.outcomes import Transient
+from outreach_stream.domain.ports import OutgoingMessage
+from outreach_stream.engines.smtp import SmtpEngine
+
+BODY = b"A line of no importance.\r\n" * 2_400
+"""Goes out with one write, and is more than the narrowed buffers on both sides hold."""
+
+
+def narrow() -> socket.socket:
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    return listening
+
+
+@pytest.mark.parametrize("ends", ["silent", "lost"])
+async def test_a_dot_that_never_left_is_no_doubt(ends):
+    """The server stops reading in the middle: nothing was accepted, and the rest is not sent when it reads again."""
+    seen = asyncio.get_running_loop().create_future()
+
+    async def serve(reader, writer):
+        writer.write(b"220 x\r\n")
+        await reader.readline()
+        writer.write(b"250-x\r\n250 PIPELINING\r\n")
+        await reader.readuntil(b"DATA\r\n")
+        writer.write(b"250 ok\r\n250 ok\r\n354 go\r\n")
+        await asyncio.sleep(0.2)
+        if ends == "lost":
+            writer.transport.abort()
+        else:
+            await asyncio.sleep(0.4)
+        try:
+            seen.set_result(await reader.read(-1))
+        except ConnectionError:
+            seen.set_result(b"")
+
+    server = await asyncio.start_server(serve, sock=narrow(), limit=1_024)
+    engine = SmtpEngine(SmtpConfig.model_validate({
+        "id": "relay", "kind": "smtp", "host": "127.0.0.1", "port": server.sockets[0].getsockname()[1],
+        "security": "none", "timeouts": {"command": "400ms", "data": "400ms"}}))
+    connection = await engine.acquire()
+    connection.wire._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+
+    outcome = await connection.hand_over(OutgoingMessage("<1@s>", "n@s.example", "joe@r.example", BODY))
+    received = await asyncio.wait_for(seen, 5)
+
+    assert type(outcome) is Transient
+    assert outcome.reason.startswith("data_")
+    assert not connection.handed_over and not connection.reusable
+    assert not received.endswith(b"\r\n.\r\n")
+    engine.release(connection)
+    await engine.close()
+    server.close()

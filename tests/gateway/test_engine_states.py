@@ -1,0 +1,47 @@
+"""Where an engine stands: from the catalog and from what is ordered."""
+
+from outreach_stream.catalog.memory import MemoryCatalog
+from outreach_stream.catalog.models import SmtpEngine
+from outreach_stream.cli.engine import said
+from outreach_stream.domain.control import Control, EngineFuse, EngineThrottle
+from outreach_stream.gateway.engines import engine_state, engine_states
+
+RELAY = SmtpEngine(id="relay", kind="smtp", host="localhost", security="none", rate=50, hourly=1_000)
+
+
+def control(fuse: EngineFuse | None = None, throttle: EngineThrottle | None = None) -> Control:
+    told = Control()
+    for matter, order in (("fuse", fuse), ("throttle", throttle)):
+        if order:
+            told.note(f"engine:relay:{matter}".encode(), order.encode())
+    return told
+
+
+def test_all_engines_of_the_catalog_are_there() -> None:
+    """Those about which nothing is ordered are ok, with their limits."""
+    other = RELAY.model_copy(update={"id": "another", "rate": None, "hourly": None, "daily": 5})
+    states = engine_states(MemoryCatalog(engines=[RELAY, other]).load(), Control(), now=0.0)
+
+    assert [(state.id, state.state, state.rate, state.hourly, state.daily) for state in states] == [
+        ("another", "ok", None, None, 5), ("relay", "ok", 50, 1_000, None)]
+
+
+def test_a_throttled_engine_says_until_when_and_how_fast() -> None:
+    """First it pauses, then it climbs back, then it is ok again: by itself."""
+    told = control(throttle=EngineThrottle(until=1_000.0, factor=0.5, reason="slow down", at=990.0))
+    paused, climbing, well = (engine_state(RELAY, told, now) for now in (995.0, 1_010.0, 2_000.0))
+
+    assert said(paused) == ("throttled until 1970-01-01T00:16:40.000Z, then at 50% of its rate, and climbing "
+                            "(slow down)")
+    assert climbing.until is None
+    assert 0.5 < (climbing.factor or 0) < 1
+    assert said(well) == "ok"
+
+
+def test_a_stopped_engine_says_since_when_why_and_by_whom() -> None:
+    """The fuse is shown whatever throttle there is beside it."""
+    state = engine_state(RELAY, control(EngineFuse(reason="bad key", at=10.0, by="cli"),
+                                        EngineThrottle(until=1_000.0, factor=0.5, at=990.0)), now=995.0)
+
+    assert said(state) == "stopped since 1970-01-01T00:00:10.000Z because bad key"
+    assert state.by == "cli"
