@@ -1,6 +1,6 @@
 # `make` lists the targets. Every one of them builds .venv first if it isn't there or is out of date.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit check bench chaos clean
+.PHONY: help setup demo test test-unit check bench chaos rate clean
 
 # A home that is missing or read-only (containers, build machines) must not matter: caches then live here.
 ifeq ($(shell test -w "$$HOME" && echo yes),)
@@ -29,8 +29,12 @@ test: $(READY) ## run all tests, against a real Kafka, three side by side; ARGS=
 test-unit: $(READY) ## run the tests that need no Kafka
 	.venv/bin/pytest $(addprefix --ignore=,$(NEEDS_KAFKA)) $(ARGS)
 
-chaos: $(READY) ## kill, freeze, scale and restart it all with 20,000 recipients, and count every one
-	CHAOS_FULL=1 .venv/bin/pytest tests/chaos --timeout 300 $(ARGS)
+chaos: $(READY) ## break it all, 10,000 recipients a run, and count every one; RUNS=n SEED=s RESULTS=file
+	@.venv/bin/python -m tests.chaos $(RUNS:%=--runs %) $(SEED:%=--seed %) $(RESULTS:%=--results %) $(ARGS)
+
+rate: $(READY) ## five minutes of senders that come, go, freeze and thaw, and no second above the limit
+	@.venv/bin/python -m tests.chaos --only "five minutes of senders that come, go, freeze and thaw" --runs 1 \
+	    $(SEED:%=--seed %) $(RESULTS:%=--results %)
 
 check: $(READY) ## lint, types, import direction: what CI demands before the tests
 	.venv/bin/ruff check

@@ -1,4 +1,4 @@
-"""Kafka's classes, parsed and linked once (JEP 483), so that each of the tests' many brokers starts at half the cost."""
+"""Kafka's classes, parsed and linked once (JEP 483), so that each broker of the tests starts at half the cost."""
 
 import asyncio
 import fcntl

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from outreach_stream.agents.replayed import NO_CHUNKS, PAGE, decided, replayed
+from outreach_stream.agents.replayed import PAGE, decided, replayed
 from outreach_stream.catalog.spec import WorkflowSpec
 from outreach_stream.dispatch.ports import CannotPlan, ChunkReader, Decided, LeftOut, People, Person
 from outreach_stream.domain.events import RunRequested
@@ -49,7 +49,7 @@ class CompiledSpec:
 class SpecMaterials:
     """Materials of runs; the specs used last stay compiled."""
 
-    def __init__(self, specs: Specs, chunks: ChunkReader = NO_CHUNKS) -> None:
+    def __init__(self, specs: Specs, chunks: ChunkReader) -> None:
         """`chunks`: where the recipients of earlier runs lie."""
         self._specs, self._chunks = specs, chunks
         self._compiled: OrderedDict[str, CompiledSpec] = OrderedDict()

@@ -15,14 +15,6 @@ PAGE = 500
 """Recipients decided on between two chances for others in the loop."""
 
 
-class _NoChunks:
-    async def read(self, run_id: str, offset: int) -> bytes:
-        raise ChunkGone(f"none are kept here, neither {offset} nor others of run {run_id}")
-
-
-NO_CHUNKS = _NoChunks()
-
-
 async def replayed(run: RunRequested, replay: Replay, intake: Intake, chunks: ChunkReader) -> People:
     """Those of the earlier run whom `run.chunks` names, a chunk at a time; what goes wrong is a `CannotPlan`.
 

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -118,7 +119,7 @@ class System:
     def silence(self) -> float:
         """The longest time in seconds between two mails at the inbox."""
         moments = sorted(mail.at for mail in self.arrived().mails())
-        return max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False))
+        return max(later - earlier for earlier, later in pairwise(moments))
 
     def log(self, status: RunStatus) -> dict:
         """The run's JSON log."""

@@ -47,17 +47,28 @@ def count(system: System, status: RunStatus, people: set[str], in_flight: int) -
         labelled=len(labelled & sent), in_doubt=len(doubted), in_flight=in_flight)
 
 
+class Broken(AssertionError):  # noqa: N818 - what is broken is a promise
+    """A promise does not hold, by these figures."""
+
+    def __init__(self, text: str, figures: Figures) -> None:
+        super().__init__(text)
+        self.figures = figures
+
+
 def check(figures: Figures) -> None:
     """The promises: nobody lost, what is mailed twice was in flight when something broke, and each is labelled."""
-    assert figures.lost == 0, f"{figures.lost} of {figures.people} have no end, or one that is not true"
-    assert figures.silent == 0, f"{figures.silent} were mailed and the log does not say so, or not that it was twice"
-    assert figures.duplicates <= figures.in_flight, \
-        f"{figures.duplicates} mailed again, at most {figures.in_flight} were in flight"
+    if figures.lost:
+        raise Broken(f"{figures.lost} have no end, or one that is not true: {figures}", figures)
+    if figures.silent:
+        raise Broken(f"{figures.silent} were mailed, or mailed twice, and the log does not say so: {figures}", figures)
+    if figures.duplicates > figures.in_flight:
+        raise Broken(f"more were mailed again than were in flight: {figures}", figures)
 
 
 def check_whole(system: System, status: RunStatus, people: set[str], in_flight: int) -> Figures:
     """The same, and everybody has to be mailed."""
     figures = count(system, status, people, in_flight)
     check(figures)
-    assert status.counts.sent == len(people), f"not everybody was mailed: {status.counts}"
+    if status.counts.sent != len(people):
+        raise Broken(f"not everybody was mailed: {status.counts}", figures)
     return figures

@@ -141,7 +141,9 @@ class Sender:
 
     async def _hand_on(self, lanes: Any) -> None:
         await asyncio.sleep(0.001)
-        self.handed_on += [(topic, lane, each) for (topic, lane), requests in lanes.items() for each in requests]
+        appended = [(topic, lane, each) for (topic, lane), requests in lanes.items() for each in requests]
+        self.handed_on += appended
+        self.world.handed_on += appended
         self.journal.append(("handed on", sum(map(len, lanes.values()))))
 
     def _own_work(self, topic: str, partition: int) -> FakeBatch:
@@ -170,6 +172,7 @@ class World:
         """Those of other engines; "e", and who is not named here, is `engine`."""
         self.orders: dict[bytes, bytes | None] = {}
         self.places, self.now, self.policy = 4, NOW, Policy()
+        self.handed_on: list[tuple[str, int, SendRequested]] = []
         self.durable: dict[Any, Any] = {}
         self.senders: list[Sender] = []
 

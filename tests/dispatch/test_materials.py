@@ -8,9 +8,19 @@ import pytest
 from outreach_stream.agents.materials import SpecMaterials
 from outreach_stream.catalog.models import Template, Workflow
 from outreach_stream.catalog.spec import WorkflowSpec
-from outreach_stream.dispatch.ports import CannotPlan
+from outreach_stream.dispatch.ports import CannotPlan, ChunkGone
 from outreach_stream.domain.events import RunRequested
 from outreach_stream.domain.triggers import InlineRecipient
+
+
+class NoChunks:
+    """No earlier run left anything."""
+
+    async def read(self, run_id: str, offset: int) -> bytes:
+        raise ChunkGone(f"{run_id}: {offset}")
+
+
+NO_CHUNKS = NoChunks()
 
 
 class Specs:
@@ -39,7 +49,7 @@ class Specs:
 
 async def everybody(specs: Specs, **changes: object) -> tuple[list[str], list]:
     """Columns and people of a run."""
-    material = await SpecMaterials(specs).gather(specs.run(**changes))
+    material = await SpecMaterials(specs, NO_CHUNKS).gather(specs.run(**changes))
     async with material.people() as people:
         return list(people.columns), [person async for page in people.pages for person in page]
 
@@ -73,7 +83,7 @@ async def test_suppressed_addresses_are_left_out_also_after_the_file_changed(tmp
     file = tmp_path / "stop.txt"
     file.write_text("a@example.org\n")
     specs = Specs("x", suppression={"file": str(file)})
-    materials, people = SpecMaterials(specs), [InlineRecipient(email=f"{n}@example.org") for n in "ab"]
+    materials, people = SpecMaterials(specs, NO_CHUNKS), [InlineRecipient(email=f"{n}@example.org") for n in "ab"]
     first = await (await materials.gather(specs.run(recipients=people))).decide(people)
     file.write_text("a@example.org\nb@example.org\n")
     second = await (await materials.gather(specs.run(recipients=people))).decide(people)
@@ -99,7 +109,7 @@ async def test_what_cannot_be_planned_says_why(specs: Specs, changes: dict, word
 async def test_missing_variables_are_named() -> None:
     """With their place in the template, and what there is instead."""
     specs = Specs("{{ city }} {{ code }}")
-    material = await SpecMaterials(specs).gather(specs.run(parameters={"code": 1}))
+    material = await SpecMaterials(specs, NO_CHUNKS).gather(specs.run(parameters={"code": 1}))
 
     [sentence] = material.missing(["town"])
 

@@ -37,6 +37,13 @@ def test_a_run_that_has_not_ended_is_not_replayed(state: RunState) -> None:
         status("r", state, total=1, failed=1), ["failed"], None, lambda _: None) or "").lower()
 
 
+def test_a_run_that_could_not_be_planned_is_triggered_again() -> None:
+    """It has no recipients to replay; the reason of its failure is repeated."""
+    failed = status("r", RunState.FAILED, reason="no such table")
+
+    assert "(no such table). Trigger it again" in (replay_objection(failed, ["failed"], None, lambda _: None) or "")
+
+
 def test_nobody_to_replay_is_said() -> None:
     """A choice of ends that nobody came to names them."""
     assert "cancelled or expired" in (replay_objection(ENDED, ["expired", "cancelled"], None, lambda _: None) or "")
