@@ -1,11 +1,14 @@
 """Who is plugged into what: the only place that knows the concrete parts of each role."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import structlog
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from outreach_stream import topics
@@ -44,6 +47,8 @@ log = structlog.get_logger()
 
 SENT_KEPT = topics.LONGEST_RUN + 14 * topics.DAY
 """Seconds the record of what was sent is kept: longer than anything that can be delivered again."""
+READER_SECONDS = 1.0
+"""That a reader may take to close its connections when the worker stops."""
 SPEC_PATIENCE = 5.0
 """Seconds that a spec is waited for that is not in view; its requests are put off then."""
 
@@ -53,6 +58,9 @@ class Reader(Protocol):
 
     async def start(self) -> None:
         """Connect and begin."""
+
+    async def stop(self) -> None:
+        """End, and close the connections."""
 
 
 def catalog_of(settings: Settings) -> FolderCatalog:
@@ -86,7 +94,14 @@ def started[T: Reader](app: StreamApp, reader: T) -> T:
         if isinstance(reader, View):
             await reader.catch_up()
 
+    async def close(_app: StreamApp, **_: object) -> None:  # everything is drained and committed by now
+        with suppress(TimeoutError, KafkaError):
+            async with asyncio.timeout(READER_SECONDS):
+                if running:
+                    await reader.stop()
+
     app.on_assigned.append(ready)
+    app.on_before_shutdown.connect(close, sender=app)  # type: ignore[arg-type]
     return reader
 
 

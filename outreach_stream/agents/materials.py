@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from outreach_stream.agents.replayed import PAGE, decided, replayed
 from outreach_stream.catalog.spec import WorkflowSpec
 from outreach_stream.dispatch.ports import CannotPlan, ChunkReader, Decided, LeftOut, People, Person
+from outreach_stream.dispatch.recent import Recent
 from outreach_stream.domain.events import RunRequested
 from outreach_stream.domain.triggers import InlineRecipient
 from outreach_stream.recipients.addresses import AddressSet
@@ -54,21 +55,24 @@ class SpecMaterials:
         self._specs, self._chunks = specs, chunks
         self._compiled: OrderedDict[str, CompiledSpec] = OrderedDict()
         self._suppression = SuppressionFiles()
+        self._missed = Recent()
 
-    async def gather(self, run: RunRequested) -> "RunMaterial":
-        """The run's material; waits for its spec. Raises `CannotPlan`."""
+    async def gather(self, run: RunRequested, patience: float = SPEC_WAIT) -> "RunMaterial":
+        """The run's material; waits `patience` seconds for its spec, the first time. Raises `CannotPlan`."""
         compiled = self._compiled.get(run.spec)
         if compiled is None:
-            compiled = self._compiled[run.spec] = await self._compile(run.spec)
+            compiled = self._compiled[run.spec] = await self._compile(run.spec, patience)
         self._compiled.move_to_end(run.spec)
         if len(self._compiled) > COMPILED:
             self._compiled.popitem(last=False)
         return RunMaterial(run, compiled, self._suppression, self._chunks)
 
-    async def _compile(self, digest: str) -> CompiledSpec:
+    async def _compile(self, digest: str, patience: float) -> CompiledSpec:
         try:
-            return CompiledSpec(WorkflowSpec.read(await self._specs.wait_for(digest.encode(), SPEC_WAIT)))
+            found = await self._specs.wait_for(digest.encode(), 0.0 if digest in self._missed else patience)
+            return CompiledSpec(WorkflowSpec.read(found))
         except TimeoutError as error:
+            self._missed.add(digest)
             raise CannotPlan(f"its spec {digest} is not to be found in workflow.spec", retriable=True) from error
         except ValidationError as error:
             raise CannotPlan(f"its spec {digest} cannot be read: {error}") from error

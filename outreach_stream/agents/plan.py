@@ -39,6 +39,28 @@ def register(app: StreamApp, planner: Planner, layout: Layout, *, planners: int,
                 planning.begin(batch, i)
 
 
+class Turn:
+    """One of the turns at planning, given up while a run has to wait: a database that is away holds up no other run."""
+
+    def __init__(self, turns: asyncio.Semaphore) -> None:
+        self._turns, self._held = turns, False
+
+    async def __aenter__(self) -> None:
+        await self._turns.acquire()
+        self._held = True
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._held:
+            self._held = False
+            self._turns.release()
+
+    async def rest(self, seconds: float) -> None:
+        """Wait without the turn, and then for one."""
+        await self.__aexit__()
+        await asyncio.sleep(seconds)
+        await self.__aenter__()
+
+
 class Planning:
     """The runs being planned in this process."""
 
@@ -65,19 +87,21 @@ class Planning:
 
     async def _plan(self, batch: Batch, i: int) -> None:
         """A cancelled run waits for no turn and no query, but for its plan, which says so."""
+        turn = Turn(self._turns)
+
         async def plan_in_turn() -> Collection[int]:
-            async with self._turns:
+            async with turn:
                 return await plan()
 
         async def plan() -> Collection[int]:
-            return await make_durable(batch, lambda: self._plan_record(batch, i), i)
+            return await make_durable(batch, lambda: self._plan_record(batch, i, turn), i)
 
         # By its key: thousands may wait, each as small as its record.
         run_id = (batch.records[i].key or b"").decode(errors="replace")
         if await self._cancelling.unless_cancelled(run_id, plan_in_turn) is None:
             await plan()
 
-    async def _plan_record(self, batch: Batch, i: int) -> None:
+    async def _plan_record(self, batch: Batch, i: int, turn: Turn) -> None:
         try:
             run = RunRequested.model_validate_json(batch.records[i].value or b"")
         except ValidationError as error:
@@ -85,19 +109,19 @@ class Planning:
             return
         if run.run_id in self._planned:
             return
-        planned = await self._planned_as(run)
+        planned = await self._planned_as(run, turn)
         if await batch.owned():
             try:
                 await self._publish(planned)
             except RecordTooLarge as error:     # or it would be planned again for ever
                 await self._publish(self._planner.refused(run, f"its plan is too large: {error}"))
 
-    async def _planned_as(self, run: RunRequested) -> RunPlanned:
+    async def _planned_as(self, run: RunRequested, turn: Turn) -> RunPlanned:
         if self._orders.cancelled(run.run_id):
             return self._planner.cancelled(run)
         await self._events.report(RunInitializing(run_id=run.run_id, at=self._clock()))
         try:
-            return await self._planner.plan(run)
+            return await self._planner.plan(run, turn.rest)
         except KafkaError:
             raise
         except Exception as error:  # noqa: BLE001 - a bug met by one run would keep one planner from all others

@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from outreach_stream import topics
 from outreach_stream.agents.by_run import produce_by_run
 from outreach_stream.agents.cloud_events import cloud_headers
+from outreach_stream.agents.durable import bury_all
+from outreach_stream.agents.unreadable import problem
 from outreach_stream.delivery.desk import Allowance, Tell
 from outreach_stream.delivery.floor import Floor
 from outreach_stream.delivery.item import Item
@@ -20,7 +22,6 @@ from outreach_stream.domain.control import EngineFuse, EngineThrottle, Matter, S
 from outreach_stream.domain.events import LaneProgress, SendRequested, SendResult
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
-from outreach_stream.streaming.dead_letters import bury
 from outreach_stream.streaming.produce import Record, produce
 
 log = structlog.get_logger()
@@ -73,15 +74,14 @@ def _take(app: StreamApp, floor: Floor, batch: Batch) -> None:
         try:
             request = SendRequested.model_validate_json(record.value or b"")
         except ValidationError as error:
-            app.spawn(_bury(app, batch, i, error))
+            app.spawn(_bury(app, batch, i, problem("SendRequested", error)))
         else:
             floor.put(batch.tp.topic, batch.tp.partition, Item(batch, i, record.offset, request))
 
 
-async def _bury(app: StreamApp, batch: Batch, i: int, error: ValidationError) -> None:
+async def _bury(app: StreamApp, batch: Batch, i: int, reason: str) -> None:
     if await batch.claim(i):
-        problem = error.errors(include_input=False)[0]["msg"]
-        await bury(app.aiokafka_producer, batch, i, f"not a SendRequested: {problem}")
+        await bury_all(app, batch, {i: reason})
         batch.done(i)
 
 

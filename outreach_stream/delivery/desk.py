@@ -130,10 +130,11 @@ class Desk:
         if fuse != fuse_before:
             self._tripped = None
             self._fuse.reset()
-        if throttle != throttle_before:
+        if throttle is None and throttle_before is not None:
+            self._throttle = None
+            self.bucket.resume()
+        elif throttle is not None and (self._throttle is None or throttle.at >= self._throttle.at):
             self._throttle = throttle
-            if throttle is None:
-                self.bucket.resume()
         self.follow()
         return fuse != fuse_before
 

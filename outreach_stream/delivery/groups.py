@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -37,6 +37,16 @@ class Entered[W](NamedTuple):
     what: W
     record: SentRecord
     written: Callable[[Item], None]
+
+
+class Leaving(Exception):  # noqa: N818 - named as it is said
+    """The partition may have another owner, who does what we did not."""
+
+
+async def still_ours(group: Sequence[Entered[Any]]) -> None:
+    """Between the two steps of a group: another owner may have read the table before the first. Raises `Leaving`."""
+    if not await group[0].item.batch.owned():
+        raise Leaving
 
 
 class Groups[W]:

@@ -13,6 +13,8 @@ from outreach_stream.domain.policy import Policy
 from outreach_stream.domain.ports import Brief
 
 NO_CAPS = Caps()
+NOT_IN_VIEW = Policy(in_doubt="resend")
+"""Of a workflow whose spec is not in view: it ends nobody, holds nobody and moves nobody, all of them wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Knowledge:
 
     def standing(self, item: Item, facts: Facts, brief: Brief | None) -> Standing:
         """What is to be done with it now."""
-        policy = Policy() if brief is None else brief.policy
+        policy = NOT_IN_VIEW if brief is None else brief.policy
         return standing(item.request, facts, policy, self.surroundings(item), express=self.parts.delivery.express)
 
     async def doubt(self, item: Item) -> None:

@@ -116,13 +116,14 @@ class Lane:
             return None
 
     async def _start(self, item: Item, facts: Facts, brief: Brief) -> None:
-        if facts.doubted:
-            await self._knowledge.doubt(item)
-        # Where what is in doubt is held, each is covered by itself: none is held for having stood behind another.
-        resend = brief.policy.resends(express=self._parts.delivery.express)
-        await self._covering.cover(item, self._arrivals.following(item) if resend else ())
         slot = self._slots[item.key] = Slot(self._parts.delivery.desk, express=self._parts.delivery.express)
         await slot.take()
+        if facts.doubted:
+            await self._knowledge.doubt(item)
+        # Where what is in doubt is held, each is covered by itself, and not before its turn: none is held for having
+        # stood behind another.
+        resend = brief.policy.resends(express=self._parts.delivery.express)
+        await self._covering.cover(item, self._arrivals.following(item) if resend else ())
         task = self._parts.spawn(self._deliver(item, brief, slot, doubted=facts.doubted))
         self._deliveries.add(task)
         task.add_done_callback(self._deliveries.discard)
@@ -162,7 +163,7 @@ class Lane:
             case _ if not await item.batch.claim(item.i):
                 self._drop(item)
             case Move(route):
-                moved = Moved(self.key.topic, route)
+                moved = Moved(self.key.topic, route, facts.doubted)
                 self._parts.mover.put(Entered(item, moved, self._parts.record, self._written))
             case Known(status):
                 end = End(status, item.request.skip)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from outreach_stream.delivery.groups import Entered
+from outreach_stream.delivery.groups import Entered, still_ours
 from outreach_stream.delivery.sent import Change, SentRecord, moves_key
 from outreach_stream.domain.events import SendRequested
 from outreach_stream.domain.identity import lane_of
@@ -16,16 +16,14 @@ type HandOn = Callable[[Mapping[tuple[str, int], Sequence[SendRequested]]], Awai
 """Appends requests to lanes, given by topic and partition; returns when they are durable; raises when they are not."""
 
 
-class Leaving(Exception):  # noqa: N818 - named as it is said
-    """The partition may have another owner, who hands on what we did not."""
-
-
 @dataclass(frozen=True, slots=True)
 class Moved:
     """Where a request goes."""
 
     topic: str
     route: Route
+    doubted: bool = False
+    """Maybe sent nevertheless: a process that was frozen may have marked it while another one mailed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +44,8 @@ class Mover:
             key = moves_key(request.engine, request.run_id, request.chunk)
             changes[record].append((key, request.index, Mark.MOVED))
             lane = lane_of(request.run_id, request.chunk, request.index, moved.route.lanes)
-            lanes[moved.topic, lane].append(request.model_copy(update={"engine": moved.route.engine}))
+            lanes[moved.topic, lane].append(request.model_copy(update={
+                "engine": moved.route.engine, "doubted": request.doubted or moved.doubted}))
         await asyncio.gather(*(record.write(marks) for record, marks in changes.items()))
-        if not await group[0].item.batch.owned():
-            raise Leaving
+        await still_ours(group)
         await self.hand_on(lanes)

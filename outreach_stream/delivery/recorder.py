@@ -1,11 +1,11 @@
-"""Writes ends down: the marks and the results are durable before a request is acknowledged."""
+"""Writes ends down: first the marks are durable, then the results, and then a request is acknowledged."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from outreach_stream.delivery.groups import Entered
+from outreach_stream.delivery.groups import Entered, still_ours
 from outreach_stream.delivery.item import Item
 from outreach_stream.delivery.sent import Change, SentRecord, marks_key
 from outreach_stream.delivery.steps import End
@@ -33,13 +33,17 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """Writes groups of ends, of all lanes of a process."""
+    """Writes groups of ends, of all lanes of a process.
+
+    What is published is final: a run may be over by it, and its orders taken back. Were the marks not there by then, a
+    crash would have the next process begin anew with a recipient whose end was told.
+    """
 
     publish: Publish
     clock: Clock
 
     async def write(self, group: Sequence[Entered[Delivered]]) -> None:
-        """One publication of results, and one record of marks for those of a chunk and lane."""
+        """One record of marks for those of a chunk and lane, and one publication of results."""
         changes: defaultdict[SentRecord, list[Change]] = defaultdict(list)
         for item, delivered, record, _ in group:
             key, index = marks_key(item.request.run_id, item.request.chunk), item.request.index
@@ -48,7 +52,9 @@ class Recorder:
                 changes[record].append((key, index, Mark.DOUBTED))
         finished_at = iso(self.clock())
         results = [_result(item, delivered, finished_at) for item, delivered, *_ in group]
-        await asyncio.gather(self.publish(results), *(record.write(marks) for record, marks in changes.items()))
+        await asyncio.gather(*(record.write(marks) for record, marks in changes.items()))
+        await still_ours(group)
+        await self.publish(results)
 
 
 def _result(item: Item, delivered: Delivered, finished_at: str) -> SendResult:

@@ -10,6 +10,9 @@ from outreach_stream.domain.events import RunPlanReported, RunRequested, SendReq
 from outreach_stream.domain.identity import lane_of
 from outreach_stream.domain.triggers import InlineRecipient
 
+SPEC_PATIENCE = 0.5
+"""Seconds that a spec may lag behind its run; one that does not come then holds up none of the others."""
+
 
 async def plan_express(
     run: RunRequested, materials: Materials, clock: Clock,
@@ -47,7 +50,7 @@ def unplanned(run: RunRequested, error: str, clock: Clock) -> RunPlanReported:
 async def _decide(
     run: RunRequested, recipients: Sequence[InlineRecipient], materials: Materials,
 ) -> list[Person | LeftOut]:
-    material = await materials.gather(run)
+    material = await materials.gather(run, patience=SPEC_PATIENCE)
     columns = sorted({name for recipient in recipients for name in recipient.variables})
     if missing := material.missing(columns):
         raise CannotPlan("; ".join(missing))

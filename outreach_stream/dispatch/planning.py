@@ -49,10 +49,9 @@ class Planner:
     rate_of: Callable[[str], float | None]
     """Mails a second of an engine, None: unlimited; raises `LookupError` for one that does not exist."""
     clock: Clock
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def plan(self, run: RunRequested) -> RunPlanned:
-        """The plan, all its chunks durable; or, with `error`, why there is none.
+    async def plan(self, run: RunRequested, rest: Callable[[float], Awaitable[None]] = asyncio.sleep) -> RunPlanned:
+        """The plan, all its chunks durable; or, with `error`, why there is none. `rest` waits between two attempts.
 
         Raises only what the storage of chunks raises: then planning again may help, and does no harm.
         """
@@ -63,7 +62,7 @@ class Planner:
                 if not error.retriable:
                     return self.refused(run, str(error))
                 _log.warning("planning_put_off", run_id=run.run_id, retry_in=pause, reason=str(error))
-            await self.sleep(pause)
+            await rest(pause)
         try:
             return await self._attempt(run)
         except CannotPlan as error:

@@ -63,8 +63,8 @@ class Material(Protocol):
 class Materials(Protocol):
     """Where it comes from."""
 
-    async def gather(self, run: RunRequested) -> Material:
-        """Wait for the run's spec and compile its templates; raises `CannotPlan`."""
+    async def gather(self, run: RunRequested, patience: float = ...) -> Material:
+        """Wait at most `patience` seconds for the run's spec, and compile its templates; raises `CannotPlan`."""
 
 
 class ChunkWriter(Protocol):

@@ -20,7 +20,10 @@ def iso(seconds: float) -> str:
 
 def _aware(value: object) -> object:
     """A time without a zone is UTC: foreign producers forget it, and a local guess would make two runs of one."""
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("must be a time like 2026-03-01T09:00Z") from None     # python's own repeats the value
     return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) and moment.tzinfo is None else moment
 
 

@@ -11,7 +11,7 @@ from outreach_stream.domain.event import Event
 from outreach_stream.domain.identity import CHUNK_SIZE
 from outreach_stream.domain.policy import WhenStopped
 from outreach_stream.domain.states import Counts, RecipientStatus, RunState
-from outreach_stream.domain.triggers import InlineRecipient, Priority, Replay
+from outreach_stream.domain.triggers import InlineRecipient, Priority, Replay, RunId
 
 
 class ReplayedChunk(BaseModel):
@@ -32,7 +32,7 @@ class RunRequested(Event):
     """A run with everything frozen at admission: what is changed in the catalog later does not touch it."""
 
     kind: Literal["requested"] = "requested"
-    run_id: str
+    run_id: RunId
     trigger_id: str
     source: str
     workflow_id: str
@@ -67,7 +67,7 @@ class RunRefused(Event):
     """A trigger that no run came of."""
 
     kind: Literal["refused"] = "refused"
-    run_id: str
+    run_id: RunId
     workflow_id: str
     source: str
     reason: str
@@ -79,7 +79,7 @@ class RunInitializing(Event):
     """A planner has begun."""
 
     kind: Literal["initializing"] = "initializing"
-    run_id: str
+    run_id: RunId
     at: float
 
 
@@ -87,7 +87,7 @@ class RunPlanReported(Event):
     """The plan that won: how many recipients must come to an end, and where its chunks lie (for the log)."""
 
     kind: Literal["planned"] = "planned"
-    run_id: str
+    run_id: RunId
     total: int
     skipped: int = 0
     chunks: list[int] = []
@@ -102,7 +102,7 @@ class RunLogged(Event):
     """The JSON log is written."""
 
     kind: Literal["logged"] = "logged"
-    run_id: str
+    run_id: RunId
     log: str
     at: float
 
@@ -114,7 +114,7 @@ class ReplayRequested(Event):
     """
 
     kind: Literal["replay"] = "replay"
-    run_id: str
+    run_id: RunId
     """The earlier run."""
     request: RunRequested
     """The new one, without recipients yet."""
@@ -129,7 +129,7 @@ RUN_EVENT: TypeAdapter[RunEvent] = TypeAdapter(RunEvent)
 class RunChunk(Event):
     """The frozen snapshot of who gets the mail: up to 1,024 recipients, and those left out with their reasons."""
 
-    run_id: str
+    run_id: RunId
     plan_id: str
     chunk: int
     columns: list[str]
@@ -145,7 +145,7 @@ class RunChunk(Event):
 class RunPlanned(Event):
     """The run as work to schedule. The first one in its partition wins; chunks are invisible until it names them."""
 
-    run_id: str
+    run_id: RunId
     plan_id: str
     engine: str
     lanes: list[int]
@@ -170,7 +170,7 @@ class RunPlanned(Event):
 class SendRequested(Event):
     """One recipient's mail, to be handed to an engine."""
 
-    run_id: str
+    run_id: RunId
     chunk: Annotated[int, Field(ge=0)]
     index: Annotated[int, Field(ge=0, lt=CHUNK_SIZE)]
     email: str
@@ -187,7 +187,7 @@ class SendRequested(Event):
 class SendResult(Event):
     """Public, out: what became of one recipient. The last word unless a stronger one follows (sent > in doubt > …)."""
 
-    run_id: str
+    run_id: RunId
     send_id: str
     chunk: int
     index: int

@@ -10,6 +10,8 @@ from outreach_stream.domain.event import Event
 Priority = Literal["express", "bulk"]
 Name = Annotated[str, Field(max_length=255)]
 """What a foreign producer calls something. It is repeated in records of ours, each of which must fit into a batch."""
+RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""A run's id: part of keys, of file names and of Message-IDs."""
 EXPRESS_LIMIT = 50
 """Inline recipients that a run may have to go express, without a query and ahead of bulk."""
 
@@ -31,7 +33,7 @@ class Replay(BaseModel):
     """Which recipients of an earlier run are to be mailed, by how they ended there."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-    run_id: Name
+    run_id: RunId
     statuses: Annotated[list[Literal["failed", "expired", "in_doubt", "cancelled"]], Field(min_length=1)]
     accept_duplicates: bool = False
     """Needed for those in doubt: they may have got the mail already, and are labelled if they get it again."""

@@ -40,7 +40,7 @@ def replay_objection(parent: RunStatus, statuses: Collection[Replayable], key: s
     if not parent.state.terminal:
         return f"Run {run} has not ended: it is {parent.state}. Wait for its end, or cancel it."
     if parent.state is RunState.FAILED and not parent.counts.total:
-        return f"Run {run} FAILED before anybody was mailed ({parent.reason}). Trigger it again under another slot or key."
+        return f"Run {run} FAILED, and nobody was mailed ({parent.reason}). Trigger it again under a new slot or key."
     if not any(recipients(parent, statuses).values()):
         return f"There is nobody to replay: no recipient of run {run} ended as {' or '.join(sorted(set(statuses)))}."
     if key is None and (earlier := overlapping(parent, statuses, known)):

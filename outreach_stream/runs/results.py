@@ -30,12 +30,15 @@ def read_result(value: bytes | None, offset: int) -> Result:
     """The result in `value`; raises `MalformedResultError`."""
     try:
         body = orjson.loads(value or b"")
-        result = Result(body["run_id"], body["chunk"], body["index"], MARK_OF[body["status"]],
-                        body.get("possible_duplicate") is True, offset)
+        mark = MARK_OF.get(body["status"])
+        if mark is None:
+            raise MalformedResultError("its status is unknown here")
+        result = Result(body["run_id"], body["chunk"], body["index"], mark, body.get("possible_duplicate") is True,
+                        offset)
     except orjson.JSONDecodeError:
         raise MalformedResultError("not JSON") from None
     except KeyError as error:
-        raise MalformedResultError(f"no or unknown {error}") from None
+        raise MalformedResultError(f"{error} is missing") from None
     except (TypeError, AttributeError):
         raise MalformedResultError("not an object of the right fields") from None
     _check(result, body)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -19,6 +20,9 @@ class Record(NamedTuple):
     value: bytes | None
     """None deletes the key from a compacted topic."""
     headers: Headers = ()
+
+
+_turns: WeakKeyDictionary[AIOKafkaProducer, dict[tuple[str, int], asyncio.Lock]] = WeakKeyDictionary()
 
 
 class RecordTooLarge(ValueError):  # noqa: N818
@@ -39,12 +43,21 @@ async def produce(producer: AIOKafkaProducer, topic: str, partition: int, record
     KafkaError when the broker refuses; records of earlier batches may then have been written.
     """
     batches = _fill(producer, records)
-    sent = [await producer.send_batch(batch, topic, partition=partition) for batch in batches]
+    async with _turn(producer, topic, partition):
+        sent = [await producer.send_batch(batch, topic, partition=partition) for batch in batches]
     if sent:
         await asyncio.wait(sent)
     written = [acknowledged.result() for acknowledged in sent]
     return [metadata.offset + i for metadata, batch in zip(written, batches, strict=True)
             for i in range(batch.record_count())]
+
+
+def _turn(producer: AIOKafkaProducer, topic: str, partition: int) -> asyncio.Lock:
+    """One caller at a time waits for room in a partition.
+
+    aiokafka takes from each caller's time what all before it have waited, so that of many some give up in no time.
+    """
+    return _turns.setdefault(producer, {}).setdefault((topic, partition), asyncio.Lock())
 
 
 def batch_limit(producer: AIOKafkaProducer) -> int:

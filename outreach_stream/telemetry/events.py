@@ -28,6 +28,7 @@ EVENTS = {
     "order_given": "An order about a run is in Kafka for sure.",
     "order_not_acknowledged": "Kafka did not confirm an order in time; its caller was told so.",
     "record_buried": "A record that cannot be read went to `dead.letter`.",
+    "letter_not_written": "Kafka did not take a dead letter; tried again.",
     "catalog_reload_failed": "The changed catalog is wrong; the last good one stays in use.",
     "effects_not_written": "Kafka did not take what a batch causes; tried again.",
     "effects_failed": "An unexpected error in a batch's effects; tried again.",

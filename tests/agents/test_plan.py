@@ -1,7 +1,7 @@
 """The planners: taking in never waits, and no run is planned for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,6 +41,7 @@ class StubBatch:
         """Nothing waits for it here."""
 
 
+type Rest = Callable[[float], Awaitable[None]]
 REAL = Planner(None, None, None, lambda: 1.0)  # type: ignore[arg-type]
 
 
@@ -50,7 +51,9 @@ class StubPlanner:
     def __init__(self) -> None:
         self.busy, self.most, self.go = 0, 0, asyncio.Event()
 
-    async def plan(self, run: RunRequested) -> RunPlanned:
+    async def plan(self, run: RunRequested, rest: Rest) -> RunPlanned:
+        if run.run_id.startswith("rests"):
+            await rest(0.03)
         self.busy += 1
         self.most = max(self.most, self.busy)
         try:
@@ -114,7 +117,7 @@ async def test_taking_in_does_not_wait_for_planners(app: Any) -> None:
 async def test_a_cancelled_run_waits_for_no_turn_and_no_query(app: Any) -> None:
     """Cancelled in its query, before its turn, or before it came: a plan that says so; the others get their turns."""
     control = Control()
-    planner, batch = StubPlanner(), StubBatch("early", "0", "1", "2", "3", "waits", "goes on")
+    planner, batch = StubPlanner(), StubBatch("early", "0", "1", "2", "3", "waits", "goes-on")
     planning = planning_of(app, planner, control)
     control.note(b"run:early:cancel", RunOrder(at=1.0).encode())
     for i in range(7):
@@ -134,7 +137,21 @@ async def test_a_cancelled_run_waits_for_no_turn_and_no_query(app: Any) -> None:
     found = plans(app)
     assert {run_id for run_id, plan in found.items() if plan.cancelled} == {"early", "waits", "2"}
     assert all((plan.total, plan.error) == (0, None) for plan in found.values() if plan.cancelled)
-    assert started(app) == ["0", "1", "2", "3", "goes on"]
+    assert started(app) == ["0", "1", "2", "3", "goes-on"]
+
+
+async def test_runs_that_rest_hold_no_planner(app: Any) -> None:
+    """Their database is away: others are planned meanwhile, and they get a turn when they go on."""
+    planner, batch = StubPlanner(), StubBatch(*(f"rests{i}" for i in range(6)), *map(str, range(4)))
+    planner.go.set()
+    planning = planning_of(app, planner)
+    for i in range(10):
+        planning.begin(batch, i)  # type: ignore[arg-type]
+    await asyncio.sleep(0.02)
+    assert sorted(batch.finished) == [6, 7, 8, 9]
+    await asyncio.sleep(0.2)
+    assert sorted(batch.finished) == list(range(10)) and planner.most <= 4
+    assert planning._turns._value == 4
 
 
 async def test_a_plan_that_fits_into_no_record_fails_its_run(app: Any) -> None:

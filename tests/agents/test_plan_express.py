@@ -24,7 +24,7 @@ class Materials:
     def __init__(self, outage: int) -> None:
         self.outage = outage
 
-    async def gather(self, run: RunRequested) -> Any:
+    async def gather(self, run: RunRequested, patience: float = 0.0) -> Any:
         if run.run_id == "waiting" and self.outage:
             self.outage -= 1
             raise CannotPlan("the database is away", retriable=True)

@@ -5,6 +5,7 @@ The seed alone says which scenario is played and what it does, so RUNS=1 SEED=17
 
 import argparse
 import asyncio
+import logging
 import shutil
 import signal
 import sys
@@ -12,6 +13,8 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+
+import structlog
 
 from outreach_stream.settings import Settings
 from tests.class_cache import class_cache
@@ -74,6 +77,9 @@ async def run_one(chosen: Scenario, seed: int, size, cache_dir: Path) -> Result:
 def main() -> int:
     """Returns the exit code: whether everything in the file of results has passed."""
     asked, interrupted = arguments(), False
+    # Of the trouble we make, only what comes of it is of interest.
+    logging.disable()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     cache_dir = Settings().cache_dir
     with class_cache(cache_dir):
         try:

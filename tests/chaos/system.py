@@ -99,6 +99,10 @@ class System:
         await self.until(over, seconds, lambda: f"run is at {self.status(run)}, inbox has {self.received()}")
         return self.status(run)
 
+    async def working(self, name: str, seconds: float = 60) -> None:
+        """Wait until a worker that was started has come as far as to heed signals."""
+        await self.until(lambda: "worker_started" in self.workers.log(name), seconds, lambda: f"{name} does not start")
+
     async def until(self, condition: Callable[[], bool], seconds: float, state: Callable[[], str]) -> None:
         """Wait for `condition` while no worker ends by itself; `state` tells what there was instead."""
         end = time.monotonic() + seconds

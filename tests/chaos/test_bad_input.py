@@ -9,7 +9,6 @@ from aiokafka import AIOKafkaConsumer
 from outreach_stream import topics
 from outreach_stream.streaming.produce import Record, produce
 
-
 LOOPS = "{% for a in range(n) %}{% for b in range(n) %}{% endfor %}{% endfor %}"
 ENDLESS = "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n) > 0"
 

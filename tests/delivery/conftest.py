@@ -18,9 +18,9 @@ from outreach_stream.domain.policy import Policy
 from outreach_stream.domain.ports import Brief, SpecAway
 from outreach_stream.engines.memory import MemoryEngine
 
-from .fakes import BULK, EXPRESS, NOW, RUN, DurableTable, FakeBatch, PlainComposer, request
+from .fakes import BULK, EXPRESS, NOW, RUN, DurableTable, FakeBatch, PlainComposer, busy_for, request
 
-__all__ = ["BULK", "EXPRESS", "NOW", "RUN", "FakeBatch", "Sender", "World", "request"]
+__all__ = ["BULK", "EXPRESS", "NOW", "RUN", "FakeBatch", "Sender", "World", "busy_for", "request"]
 
 
 class Sender:
@@ -36,8 +36,7 @@ class Sender:
         self.draining = False
         self.tasks: set[asyncio.Task[None]] = set()
         self.rate: float | None = None
-        self.hourly: int | None = None
-        self.places, self.now = world.places, world.now
+        self.places, self.hourly, self.now = world.places, world.hourly, world.now
         self.policy, self.specs_away = world.policy, False
         self.control, self.told, self.handed_on = Control(), [], []
         for key, order in world.orders.items():
@@ -172,6 +171,7 @@ class World:
         """Those of other engines; "e", and who is not named here, is `engine`."""
         self.orders: dict[bytes, bytes | None] = {}
         self.places, self.now, self.policy = 4, NOW, Policy()
+        self.hourly: int | None = None
         self.handed_on: list[tuple[str, int, SendRequested]] = []
         self.durable: dict[Any, Any] = {}
         self.senders: list[Sender] = []
@@ -200,3 +200,9 @@ async def world() -> AsyncIterator[World]:
     yield world
     for sender in world.senders:
         await sender.crash()
+
+
+@pytest.fixture
+def put_off_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is tried again in place."""
+    monkeypatch.setattr("outreach_stream.delivery.steps.IN_PLACE_TRIES", 1)

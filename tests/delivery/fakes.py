@@ -6,7 +6,9 @@ from typing import Any
 from outreach_stream.domain.events import SendRequested
 from outreach_stream.domain.identity import send_id
 from outreach_stream.domain.marks import Marks
+from outreach_stream.domain.outcomes import Accepted, Outcome, Transient
 from outreach_stream.domain.ports import OutgoingMessage, Unrenderable
+from outreach_stream.engines.memory import Script
 
 BULK, EXPRESS, RUN, NOW = "bulk", "express", "run", 1_000.0
 
@@ -40,6 +42,7 @@ class DurableTable:
 
     async def delete(self, partition: int, key: bytes, writer: bytes) -> None:
         self.store[partition, key].pop(writer, None)
+        await asyncio.sleep(0.001)  # after the writes that came before it
         self.durable.get((partition, key), {}).pop(writer, None)
 
     def marks(self, partition: int, key: bytes) -> Marks:
@@ -101,3 +104,14 @@ def request(index: int, **fields: Any) -> SendRequested:
     given = {"run_id": RUN, "chunk": 0, "index": index, "email": f"p{index}@x.example", "spec": "d", "engine": "e",
              "deadline": NOW + 60} | fields
     return SendRequested.model_validate(given)
+
+
+def busy_for(*indexes: int) -> Script:
+    """A provider that defers these at their first attempt."""
+    seen: set[str] = set()
+
+    def script(message: OutgoingMessage) -> Outcome:
+        first = message.message_id not in seen
+        seen.add(message.message_id)
+        return Transient("busy") if first and int(message.message_id.rsplit(":", 1)[1]) in indexes else Accepted("1")
+    return script

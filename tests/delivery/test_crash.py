@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from outreach_stream.delivery.sent import marks_key
 from outreach_stream.domain.marks import Mark, Marks
-from outreach_stream.domain.outcomes import Accepted, RecipientRejected, Transient
-from outreach_stream.domain.policy import Policy, Retry
+from outreach_stream.domain.outcomes import Accepted, InDoubt, RecipientRejected, Transient
+from outreach_stream.domain.policy import Policy, Retry, WhenInDoubt
 from outreach_stream.domain.states import RecipientStatus
 from outreach_stream.engines.memory import Answer
 
@@ -54,6 +54,40 @@ async def test_held_when_that_is_the_policy(world: World) -> None:
     assert world.mailed(0) == 1
 
 
+@pytest.mark.parametrize(("topic", "in_doubt", "status"), [
+    (BULK, "resend", RecipientStatus.SENT), (BULK, "hold", RecipientStatus.IN_DOUBT),
+    (EXPRESS, "resend", RecipientStatus.SENT), (EXPRESS, "hold", RecipientStatus.IN_DOUBT)])
+async def test_the_workflow_decides(world: World, topic: str, in_doubt: WhenInDoubt, status: RecipientStatus) -> None:
+    """Killed on the wire or never answered: its policy, not the lane's, says whether it is mailed again."""
+    world.policy = Policy(in_doubt=in_doubt)
+    await killed_on_the_wire(world, topic=topic)
+    answers = iter([Accepted("1"), InDoubt("lost")] if status is RecipientStatus.SENT else [InDoubt("lost")])
+    world.engine.script = lambda message: next(answers, Accepted("1"))
+    second = world.sender()
+    second.places = 1
+    second.put(request(0), request(1), topic=topic)
+    await second.finish()
+    assert [second.by_index()[i].status for i in range(2)] == [status] * 2
+    assert [world.mailed(i) for i in range(2)] == [2 if status is RecipientStatus.SENT else 1] * 2
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_what_a_person_has_mailed_again_is_mailed_and_labelled(world: World, killed: bool) -> None:
+    """A replay of what an earlier run left in doubt, whatever the policy; but not after a death in this run."""
+    if killed:
+        world.engine.script = lambda message: SLOW
+        first = world.sender()
+        first.put(request(0, doubted=True), topic=EXPRESS)
+        await first.until(lambda: world.engine.attempts)
+        await first.crash()
+    world.engine.script = lambda message: Accepted("1")
+    sender = world.sender()
+    sender.put(request(0, doubted=True), topic=EXPRESS)
+    await sender.finish()
+    end = sender.by_index()[0]
+    assert (end.status is RecipientStatus.IN_DOUBT, end.possible_duplicate, world.mailed(0)) == (killed, True, 1)
+
+
 async def test_none_is_held_for_having_stood_behind_another(world: World) -> None:
     """Express blocks are of one: those that waited are certainly unsent, and are sent, unlabelled."""
     world.engine.script = lambda message: SLOW
@@ -67,9 +101,8 @@ async def test_none_is_held_for_having_stood_behind_another(world: World) -> Non
     second.put(request(0), request(1), request(2), topic=EXPRESS)
     await second.finish()
     ends = second.by_index()
-    assert ends[0].status is RecipientStatus.IN_DOUBT
-    assert ends[2].status is RecipientStatus.SENT
-    assert not ends[2].possible_duplicate
+    assert [ends[i].status for i in range(3)] == [RecipientStatus.IN_DOUBT, *[RecipientStatus.SENT] * 2]
+    assert [ends[i].possible_duplicate for i in range(3)] == [True, False, False]
 
 
 @pytest.mark.parametrize("outcome", [RecipientRejected("no"), Transient("busy")])

@@ -136,17 +136,22 @@ async def test_handed_on_with_a_mark_that_was_durable_first(world: World) -> Non
     assert (sender.results, second_engine.attempts) == ([], [])
 
 
-async def test_end_to_end_in_one_partition(world: World) -> None:
-    """Two engines whose lanes share a partition, and their marks: each recipient is mailed once, by the second."""
+@pytest.mark.parametrize("lane", [0, 3])
+async def test_end_to_end(world: World, lane: int) -> None:
+    """Whether or not the lanes of both share a partition, and its marks: each is mailed once, by the second engine."""
     second_engine = with_second_engine(world)
+    world.policy = policy("failover", lane=lane)
     world.engine.script = lambda message: STOPPED
     sender = world.sender()
     sender.put(*(request(i) for i in range(12)))
     await sender.finish()
-    await hand_over_what_was_handed_on(sender, [each for *_, each in sender.handed_on], 12)
+    other = world.sender() if lane else sender
+    other.floor.assigned({lane})
+    other.put(*(each for *_, each in sender.handed_on), start=12, partition=lane)
+    await other.finish()
     assert [mailed_by(second_engine, i) for i in range(12)] == [1] * 12
-    assert {(end.status, end.engine) for end in sender.results} == {(RecipientStatus.SENT, "b")}
-    assert dict(sender.floor.progress()) == {(BULK, 0, "e"): 12, (BULK, 0, "b"): 24}
+    assert {(end.status, end.engine) for end in other.results} == {(RecipientStatus.SENT, "b")}
+    assert dict(other.floor.progress())[BULK, lane, "b"] == 24
 
 
 async def test_a_crash_between_mark_and_hand_on_hands_on_again_though_the_engine_works(world: World) -> None:

@@ -10,7 +10,7 @@ from outreach_stream.delivery.item import Item
 from outreach_stream.domain.outcomes import Accepted
 from outreach_stream.engines.memory import Answer, MemoryEngine
 
-from .conftest import BULK, EXPRESS, RUN, FakeBatch, World, request
+from .conftest import BULK, EXPRESS, NOW, RUN, FakeBatch, World, request
 
 
 async def test_lanes_report_how_far_they_are_once(world: World) -> None:
@@ -126,3 +126,36 @@ async def test_shut_closes_the_engines(world: World) -> None:
     await sender.finish()
     await sender.floor.shut()
     assert world.engine._closed
+
+
+async def test_a_cap_that_is_used_up_puts_off_until_there_may_be_more(world: World) -> None:
+    """Never one more than the cap in an hour, and a crash between gives nothing back; then the others follow."""
+    world.hourly, long = 3, NOW + 100_000
+    sender = world.sender()
+    sender.put(*(request(i, deadline=long) for i in range(6)))
+    await sender.finish()
+    assert (len(world.engine.attempts), len(sender.put_off())) == (3, 3)
+    await sender.crash()
+
+    second = world.sender()
+    second.put(*(request(i, deadline=long) for i in range(6)))
+    await second.finish()
+    await asyncio.sleep(0.02)
+    assert len(world.engine.attempts) == 3
+    second.passes(4_000)
+    await second.until(lambda: len(world.engine.attempts) == 6)
+    assert [world.mailed(i) for i in range(6)] == [1] * 6
+
+
+async def test_a_mail_counts_when_it_goes_out(world: World) -> None:
+    """Not when it began to wait: an engine that stood still for an hour does not send the caps of two hours."""
+    world.places = world.hourly = 3
+    sender = world.sender()
+    sender.rate, long = 0.001, NOW + 100_000
+    sender.put(*(request(i, deadline=long) for i in range(9)))
+    await asyncio.sleep(0.02)
+    sender.passes(4_000)
+    sender.floor.limit({"e": Allowance(1_000, 100, [0], 3)})
+    await sender.finish()
+    await asyncio.sleep(0.05)
+    assert (len(world.engine.attempts), len(sender.put_off())) == (3, 6)

@@ -6,7 +6,7 @@ import pytest
 
 from outreach_stream.domain.control import EngineThrottle, RunOrder, Subject
 from outreach_stream.domain.outcomes import Accepted, InDoubt, Transient
-from outreach_stream.domain.policy import Policy, Retry
+from outreach_stream.domain.policy import Policy, Retry, WhenInDoubt
 from outreach_stream.domain.states import RecipientStatus
 from outreach_stream.engines.memory import Answer
 
@@ -191,6 +191,26 @@ async def test_a_doubt_outlives_the_time_it_was_put_off(world: World) -> None:
     third.order(THE_RUN, "pause", None)
     await third.until(lambda: len(third.results) == 2)
     assert all(result.possible_duplicate for result in third.results)
+
+
+@pytest.mark.parametrize(("in_doubt", "status"), [("hold", RecipientStatus.IN_DOUBT), ("resend", RecipientStatus.SENT)])
+async def test_a_spec_out_of_view_decides_nothing(world: World, in_doubt: WhenInDoubt, status: RecipientStatus) -> None:
+    """Express is held by default, but this workflow may have another word, and will be heard."""
+    world.policy = Policy(in_doubt=in_doubt)
+    world.engine.script = lambda message: Answer(Accepted("1"), after=60)
+    first = world.sender()
+    first.put(request(0), topic=EXPRESS)
+    await first.until(lambda: world.engine.attempts)
+    await first.crash()
+    world.engine.script = lambda message: Accepted("1")
+    second = world.sender()
+    second.specs_away = True
+    second.put(request(0), topic=EXPRESS)
+    await second.finish()
+    second.specs_away = False
+    second.passes(31)
+    await second.until(lambda: second.results)
+    assert (second.by_index()[0].status, second.by_index()[0].possible_duplicate) == (status, True)
 
 
 @pytest.mark.parametrize(("topic", "away"), [("bulk", False), (EXPRESS, False), (EXPRESS, True)])

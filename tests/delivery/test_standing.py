@@ -80,7 +80,8 @@ def test_the_doubted_never_end_unmailed_nor_move_and_nothing_goes_while_halted(
         doubted: bool, lost: bool, moved: bool, over: bool, cancelled: bool, paused: bool, stopped: str | None,
         policy: Policy, express: bool, skip: str | None) -> None:
     """For every combination there is."""
-    facts, around = Facts(doubted=doubted or lost, lost=lost, moved=moved), Surroundings(NOW, cancelled, paused, stopped)
+    facts = Facts(doubted=doubted or lost, lost=lost, moved=moved)
+    around = Surroundings(NOW, cancelled, paused, stopped)
     step = standing(request(0, deadline=NOW if over else NOW + 1, skip=skip), facts, policy, around, express=express)
     if around.halting or over or skip is not None:
         assert not isinstance(step, Go)

@@ -16,7 +16,7 @@ class Materials:
     def __init__(self, missing=(), error: str | None = None, *, retriable: bool = False) -> None:
         self._missing, self._error, self._retriable, self.columns = list(missing), error, retriable, None
 
-    async def gather(self, run):
+    async def gather(self, run, patience=0):
         if self._error:
             raise CannotPlan(self._error, retriable=self._retriable)
         return self

@@ -65,7 +65,7 @@ def run_of(**changes) -> RunRequested:
 async def plan(material: Material, *, rate=200.0, clock=lambda: NOW, **changes) -> tuple[RunPlanned, Store]:
     """Plan a run made of `material`; engines other than relay do not exist."""
     class Materials:
-        async def gather(self, run):
+        async def gather(self, run, patience=0):
             return material
 
     def rate_of(engine: str) -> float | None:
@@ -78,8 +78,8 @@ async def plan(material: Material, *, rate=200.0, clock=lambda: NOW, **changes) 
 
     slept: list[float] = []
     store = Store()
-    planner = Planner(Materials(), lambda _: store, rate_of, clock, no_sleep)
-    planned = await planner.plan(run_of(**changes))
+    planner = Planner(Materials(), lambda _: store, rate_of, clock)
+    planned = await planner.plan(run_of(**changes), no_sleep)
     material.slept = slept
     return planned, store
 

@@ -27,6 +27,12 @@ async def rows_of(query, parameters=None):
         return rows.columns, [tuple(row) async for batch in rows for row in batch]
 
 
+async def read(query, into):
+    async with stream(query) as rows:
+        async for batch in rows:
+            into += batch
+
+
 async def no_sessions(database):
     """Waits for the server to have seen our connection go."""
     for _ in range(100):
@@ -81,6 +87,19 @@ async def test_timeout_ends_the_query_on_the_server(ask, database):
         await rows_of(ask("SELECT 'a@example.com' AS email, pg_sleep(30)::text", "500ms"))
 
     assert time.monotonic() - began < 5
+    assert await no_sessions(database)
+
+
+async def test_a_million_rows_that_take_too_long_end_in_the_middle(ask, database):
+    """The timeout is that of all rows together: those read by then were good, it is final, and nothing stays open."""
+    seen = []
+    slow = "SELECT n || '@example.com' AS email, pg_sleep(0.0001)::text FROM generate_series(1, 1000000) n"
+
+    with pytest.raises(QueryTimeout, match=r"raise recipients\.timeout") as failure:
+        await read(ask(slow, "1500ms"), seen)
+
+    assert 0 < len(seen) < 1_000_000
+    assert not failure.value.retriable, "asked again, it would take as long again"
     assert await no_sessions(database)
 
 

@@ -37,6 +37,12 @@ async def rows_of(query, parameters=None):
         return rows.columns, [tuple(row) async for batch in rows for row in batch]
 
 
+async def read(query, into):
+    async with stream(query) as rows:
+        async for batch in rows:
+            into += batch
+
+
 async def test_batches_and_parameters(people):
     """Rows come in batches of a thousand; a parameter that is NULL is bound as such."""
     async with stream(ask(people, "SELECT email, name FROM people WHERE (:id IS NULL OR id = :id) ORDER BY id"),
@@ -65,6 +71,22 @@ async def test_timeout(people):
         await rows_of(ask(people, ENDLESS, "300ms"))
 
     assert time.monotonic() - began < 5
+
+
+async def test_a_million_rows_that_take_too_long_end_in_the_middle(people):
+    """The timeout is that of all rows together; it is final, and nobody's lock is left on the file."""
+    seen = []
+    slow = ("(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200 + a.id % 2) "
+            "SELECT max(i) FROM n)")
+
+    with pytest.raises(QueryTimeout, match=r"raise recipients\.timeout") as failure:
+        await read(ask(people, f"SELECT a.email, {slow} FROM people a, people b LIMIT 1000000", "1s"), seen)
+
+    assert 0 < len(seen) < 1_000_000
+    assert not failure.value.retriable, "asked again, it would take as long again"
+    with sqlite3.connect(people, timeout=0) as connection:
+        connection.execute("DELETE FROM people")
+    connection.close()
 
 
 async def test_cancellation_ends_the_thread(people):

@@ -1,8 +1,10 @@
-"""Burying: whole if it fits, else what fits and where the rest is."""
+"""Burying: whole if it fits, else what fits and where the rest is; and as often as it takes."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+from aiokafka.errors import KafkaTimeoutError
 from faust.types import TP
 
 from outreach_stream import topics
@@ -14,7 +16,8 @@ DEAD = (topics.DEAD_LETTER.name, 0)
 
 
 def batch(value: bytes | None, *, key: bytes | None = b"k", headers: Any = ()) -> Any:
-    return SimpleNamespace(tp=TP("t", 3), records=[SimpleNamespace(key=key, value=value, headers=headers, offset=7)])
+    record = SimpleNamespace(key=key, value=value, headers=headers, offset=7)
+    return SimpleNamespace(tp=TP("t", 3), live=True, records=[record])
 
 
 async def test_a_record_is_kept_as_it_came(producer: LoggedProducer) -> None:
@@ -45,3 +48,41 @@ async def test_a_reason_may_be_of_any_length(producer: LoggedProducer, monkeypat
     await bury(producer, batch(b"v"), 0, "\ud800" + "x" * 5_000)
 
     assert len(dict(producer.log[DEAD][0].headers)["reason"]) == 100
+
+
+async def test_a_reason_names_nobody(producer: LoggedProducer) -> None:
+    """Whatever library said it: an address in a reason is masked. The record itself is kept as it came."""
+    await bury(producer, batch(b"ada@example.org"), 0, "slot: Invalid isoformat string: 'ada@example.org'")
+
+    [record] = producer.log[DEAD]
+    assert record.value == b"ada@example.org"
+    assert b"slot: Invalid isoformat string" in dict(record.headers)["reason"]
+    assert b"ada" not in dict(record.headers)["reason"]
+
+
+async def test_many_wait_for_their_turn(producer: LoggedProducer) -> None:
+    """Each is written once, though one of those who wait is cancelled."""
+    burying = [asyncio.create_task(bury(producer, batch(f"{n}".encode()), 0, "odd")) for n in range(100)]
+    await asyncio.sleep(0)
+    burying[50].cancel()
+    await asyncio.wait(burying)
+
+    values = [record.value for record in producer.log[DEAD]]
+    assert sorted(set(values) | {b"50"}) == sorted(f"{n}".encode() for n in range(100))
+    assert len(values) <= 100
+
+
+async def test_the_broker_is_waited_for_while_the_record_is_ours(producer: LoggedProducer, monkeypatch: Any) -> None:
+    """What the broker refuses is written when it takes it again; nobody waits for a partition that has left."""
+    monkeypatch.setattr(dead_letters, "RETRY", 0.01)
+    producer.failure, mine, left = KafkaTimeoutError(), batch(b"mine"), batch(b"left")
+    burying = [asyncio.create_task(bury(producer, it, 0, "odd")) for it in (mine, left)]
+    await asyncio.sleep(0.05)
+    assert not any(task.done() for task in burying)
+
+    left.live = False
+    await asyncio.wait_for(burying[1], 5)
+    producer.failure = None
+    await asyncio.wait_for(burying[0], 5)
+
+    assert [record.value for record in producer.log[DEAD]] == [b"mine"]

@@ -19,7 +19,9 @@ async def scaled(stage: Stage) -> Figures:
     for name in others:
         running.start("sender", name=name)
         await asyncio.sleep(stage.random.uniform(0, stage.of(1, 8)))
-    await asyncio.sleep(stage.of(6, 8))
+    for name in others:
+        await running.working(name)
+    await asyncio.sleep(stage.of(3, 8))
     stage.random.shuffle(others)
     for name in others:
         await asyncio.to_thread(running.terminate, name)
@@ -45,6 +47,7 @@ async def five_minutes(stage: Stage) -> Figures:
             case "come" if len(running_now) < 3:
                 name = next(n for n in ("sender", "sender-2", "sender-3") if n not in running_now)
                 running.start("sender", name=name)
+                await running.working(name)
                 running_now.append(name)
             case "go" if len(running_now) > 1:
                 name = running_now.pop(stage.random.randrange(len(running_now)))
