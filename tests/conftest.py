@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import docker
+import hypothesis
 import pytest
 from docker.errors import DockerException
 from testcontainers.community.kafka import KafkaContainer
@@ -18,6 +19,9 @@ from outreach_stream.settings import Settings
 from outreach_stream.topics import Layout
 
 from .class_cache import class_cache
+
+hypothesis.settings.register_profile("any machine", deadline=None)     # a busy one is no reason to fail
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

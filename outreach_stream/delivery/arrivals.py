@@ -44,6 +44,14 @@ class Arrivals:
         """Look now at what was put off: of a run, or all."""
         self._put_off.wake(self._clock(), lambda key: run_id is None or key[0] == run_id)
 
+    def taken_out(self, wanted: Callable[[Item], bool]) -> list[Item]:
+        """Those of the queue that are `wanted` now, in their order, whatever stands before them."""
+        taken: list[Item] = []
+        for queue in (self._due, self._queue):
+            for item in [queue.popleft() for _ in range(len(queue))]:
+                (taken if wanted(item) else queue).append(item)
+        return taken
+
     def finish(self, item: Item) -> None:
         """What is to be said of it is durable."""
         if item.offset is not None:

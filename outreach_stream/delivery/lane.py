@@ -1,9 +1,10 @@
 """One engine's requests in one lane, during one assignment: begun in offset order, ended in any, never twice."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -43,7 +44,8 @@ class Lane:
         self._knowledge = Knowledge(parts, self._covering)
         self._open: dict[ItemKey, list[Item]] = {}
         self._slots: dict[ItemKey, Slot] = {}
-        self._deliveries: set[asyncio.Task[None]] = set()
+        self._at_work: set[asyncio.Task[None]] = set()
+        self._begun = False
         self._beginner = parts.spawn(self._run())
 
     # --- what its owner calls ---
@@ -54,6 +56,8 @@ class Lane:
     def wake(self, run_id: str | None = None) -> None:
         """An order has come, about this run or (None) about the engine."""
         self._arrivals.wake(run_id)
+        if run_id is not None and self._begun:
+            self._spawn(self._overtake(run_id))
 
     @property
     def finished(self) -> int:
@@ -70,19 +74,25 @@ class Lane:
 
     def close(self) -> None:
         """The partition has left: stop everything. What is cut off on the wire stays covered, thus in doubt."""
-        for task in (self._beginner, *self._deliveries):
+        for task in (self._beginner, *self._at_work):
             task.cancel()
         for key in list(self._slots):
             self._leave(key)
 
     # --- one request ---
     async def _run(self) -> None:
-        begun = False
         while True:
             item = await self._arrivals.next()
-            if not begun and item.offset is not None:
+            if not self._begun and item.offset is not None:
                 await self._covering.begin(item.offset)
-                begun = True
+                self._begun = True
+            if item.batch.live:
+                await self._begin(item)
+
+    async def _overtake(self, run_id: str) -> None:
+        """Who is not to go needs no place, and does not wait behind those that do: their engine may be away."""
+        for item in self._arrivals.taken_out(
+                lambda item: item.request.run_id == run_id and self._knowledge.surroundings(item).halting):
             if item.batch.live:
                 await self._begin(item)
 
@@ -124,9 +134,12 @@ class Lane:
         # stood behind another.
         resend = brief.policy.resends(express=self._parts.delivery.express)
         await self._covering.cover(item, self._arrivals.following(item) if resend else ())
-        task = self._parts.spawn(self._deliver(item, brief, slot, doubted=facts.doubted))
-        self._deliveries.add(task)
-        task.add_done_callback(self._deliveries.discard)
+        self._spawn(self._deliver(item, brief, slot, doubted=facts.doubted))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._parts.spawn(work)
+        self._at_work.add(task)
+        task.add_done_callback(self._at_work.discard)
 
     async def _deliver(self, item: Item, brief: Brief, slot: Slot, *, doubted: bool) -> None:
         while True:

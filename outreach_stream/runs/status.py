@@ -40,8 +40,8 @@ def counts_of(record: RunRecord, ends: Ends) -> Counts:
     skipped_in_lane = ends.counts[RecipientStatus.SKIPPED]
     by_status = {status.value: ends.counts[status] for status in RecipientStatus if status.value != "skipped"}
     plan = record.plan
-    # Of a run that was cancelled unplanned, an earlier plan may have got as far as its first mails.
-    planned = ends.total if plan and plan.cancelled else plan.total if plan else 0
+    # Of a run without a plan, one that nobody came to report may have got as far as its mails.
+    planned = ends.total if plan and (plan.cancelled or plan.error) else plan.total if plan else 0
     return Counts(
         total=max(0, planned - skipped_in_lane),
         skipped=(plan.skipped if plan else 0) + skipped_in_lane,

@@ -11,6 +11,7 @@ from random import Random
 from outreach_stream.broker.embedded import EmbeddedBroker
 
 from .cluster import Cluster
+from .relays import Relay
 from .system import System
 from .verdict import Figures
 
@@ -58,6 +59,12 @@ class Stage:
         options = {"concurrency": self.size.places, "latency_ms": 30} | options
         bootstrap = bootstrap or (await self.broker()).bootstrap
         return await self._exits.enter_async_context(System(folder, bootstrap, **options))
+
+    async def relay(self, system: System, name: str, *options: str, engine: str) -> Relay:
+        """Another engine of the system, with an inbox of its own."""
+        relay = Relay(system, name)
+        self._exits.callback(relay.close)
+        return await relay.begin(*options, engine=engine)
 
     def of(self, short: float, full: float) -> float:
         """The one or the other, by size."""

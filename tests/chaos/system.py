@@ -17,6 +17,7 @@ from outreach_stream.broker.admin import create_topics
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.identity import run_id
 from outreach_stream.domain.triggers import WorkflowTriggered
+from outreach_stream.inbox.modes import Mode
 from outreach_stream.inbox.record import InboxRecord
 from outreach_stream.streaming.produce import Record, new_producer, produce
 from outreach_stream.streaming.views import View
@@ -35,6 +36,7 @@ class System:
         self.folder, self.bootstrap, self.latency_ms, self.replication = folder, bootstrap, latency_ms, replication
         self.kept = folder / "kept" if keep else None
         self.catalog, self.output, self.record = folder / "catalog", folder / "output", folder / "inbox.jsonl"
+        self._mode = folder / "mode"
         self.content = Catalog(self.catalog)
         self.content.relay(concurrency=concurrency, rate=rate, burst=burst)
         self.people = self.content.people
@@ -49,7 +51,7 @@ class System:
     async def __aenter__(self) -> "System":
         await create_topics(self.bootstrap, Layout(), self.replication)
         self._inbox = leashed(
-            sys.executable, "-m", "outreach_stream.inbox", "--record", str(self.record),
+            sys.executable, "-m", "outreach_stream.inbox", "--record", str(self.record), "--mode-file", str(self._mode),
             "--latency-ms", str(self.latency_ms), *(["--keep", str(self.kept)] if self.kept else []),
             stdout=-1, text=True)
         port = json.loads(await asyncio.to_thread(self._inbox.stdout.readline))["port"]
@@ -67,6 +69,10 @@ class System:
         for close in (self.statuses.stop, self.producer.stop):
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(close(), 5)
+
+    def mode(self, mode: Mode) -> None:
+        """How the inbox behaves from the next connection or mail on."""
+        self._mode.write_text(mode)
 
     async def trigger(self, workflow: int | str = 1, **fields) -> str:
         """Publish a trigger; returns the id of its run."""

@@ -34,3 +34,9 @@ async def test_a_deploy_repeats_nothing_and_leaves_no_doubt(played):
 async def test_what_had_no_worker_ends_past_its_deadline(played):
     """The unsent expire; whoever may have been mailed does not."""
     await played("all killed until the deadline has passed")
+
+
+@pytest.mark.parametrize("fate", ["a cancel", "550 for half"])
+async def test_what_may_have_been_mailed_is_never_denied(played, fate):
+    """Killed after the mail and before its record, then cancelled or refused: labelled or in doubt, nothing else."""
+    await played(f"kill -9 of the sender, then {fate}")

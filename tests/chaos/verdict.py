@@ -1,10 +1,12 @@
 """What became of everybody, counted at both ends: in the run's log, and at the inbox."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from outreach_stream.domain.events import RunStatus
 
+from .relays import Relay
 from .system import System
 
 
@@ -30,11 +32,12 @@ class Figures:
         return asdict(self)
 
 
-def count(system: System, status: RunStatus, people: set[str], in_flight: int) -> Figures:
-    """The figures of the run that ended with `status`; `people` are all it was for."""
+def count(system: System, status: RunStatus, people: set[str], in_flight: int, *, at: Iterable[Relay] = ()) -> Figures:
+    """The figures of the run that ended with `status`; `people` are all it was for, `at` where else mails arrived."""
     entries = {entry["email"]: entry for entry in system.log(status)["recipients"]}
     times = Counter(entry["email"] for entry in system.log(status)["recipients"])
-    mails = {email: count for email, count in system.arrived().recipients().items() if email in people}
+    arrived = sum((Counter(relay.mails()) for relay in at), system.arrived().recipients())
+    mails = {email: count for email, count in arrived.items() if email in people}
     sent = {email for email, entry in entries.items() if entry["status"] == "sent"}
     doubted = {email for email, entry in entries.items() if entry["status"] == "in_doubt"}
     labelled = {email for email, entry in entries.items() if entry["possible_duplicate"]}
@@ -65,9 +68,10 @@ def check(figures: Figures) -> None:
         raise Broken(f"more were mailed again than were in flight: {figures}", figures)
 
 
-def check_whole(system: System, status: RunStatus, people: set[str], in_flight: int) -> Figures:
+def check_whole(system: System, status: RunStatus, people: set[str], in_flight: int, *, at: Iterable[Relay] = ()
+                ) -> Figures:
     """The same, and everybody has to be mailed."""
-    figures = count(system, status, people, in_flight)
+    figures = count(system, status, people, in_flight, at=at)
     check(figures)
     if status.counts.sent != len(people):
         raise Broken(f"not everybody was mailed: {status.counts}", figures)

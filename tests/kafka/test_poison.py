@@ -14,6 +14,7 @@ from outreach_stream.broker.embedded import EmbeddedBroker
 from outreach_stream.broker.properties import MAX_MESSAGE_BYTES
 from outreach_stream.topics import Layout, Topic
 from tests.chaos.system import System
+from tests.chaos.workers import ROLES
 
 BURIED = (topics.WORKFLOW_TRIGGERED, topics.RUN_EVENT, topics.RUN_ADMITTED, topics.RUN_ADMITTED_EXPRESS,
           topics.RUN_PLANNED, topics.SEND_REQUESTED, topics.SEND_REQUESTED_EXPRESS, topics.SEND_RESULT,
@@ -93,12 +94,14 @@ async def test_poison_stops_nobody(system: System) -> None:
     placed = await _place(system.bootstrap)
     second = await system.completed(await system.trigger(), 60)
     letters = await _letters(system, placed)
+    await asyncio.to_thread(system.terminate)
 
     assert second.counts.sent == len(people)
     assert system.received() == 2 * len(people)
     assert placed <= letters.keys()
     assert not {reason for reason in letters.values() if "@" in reason or not reason}
-    assert not any("effects_failed" in system.workers.log(role) for role in ("aggregator", "dispatcher", "sender"))
+    assert not any("effects_failed" in system.workers.log(role) for role in ROLES)
+    assert not any("drain_gave_up" in system.workers.log(role) for role in ROLES)
 
 
 async def _place(bootstrap: str) -> set[tuple[str, int, int]]:

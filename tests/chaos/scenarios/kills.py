@@ -43,14 +43,14 @@ async def killed_again_and_again(stage: Stage) -> Figures:
     """By chance one of them, or all; at a rate that keeps the run going for that long."""
     kills, pause = int(stage.of(2, 20)), stage.of(1.5, 3)
     places = 20
-    running, people, run = await begun(stage, people=int(stage.of(600, 5_000)), concurrency=places,
-                                       rate=stage.of(150, 120))
+    running, people, run = await begun(stage, people=int(stage.of(600, 3_500)), concurrency=places,
+                                       rate=stage.of(150, 80))
     await running.until_sent(1)
     victims = stage.random.choices([("aggregator",), ("dispatcher",), ("sender",), ROLES], k=kills)
-    for names in victims:
+    for i, names in enumerate(victims):
+        await asyncio.sleep(pause if i else 0)
         running.kill(*names)
         running.start(*names)
-        await asyncio.sleep(pause)
     running.content.relay(concurrency=places)  # no limit any more: the rest has to fit into the time
     return check_whole(running, await running.completed(run, 60), people,
                        places * sum("sender" in names for names in victims))
