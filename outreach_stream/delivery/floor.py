@@ -16,7 +16,7 @@ from outreach_stream.delivery.lane_parts import Briefs, LaneParts, Spawn
 from outreach_stream.delivery.later import lanes_with_entries
 from outreach_stream.delivery.mover import HandOn, Moved, Mover
 from outreach_stream.delivery.quota import Caps, Quota
-from outreach_stream.delivery.recorder import Delivered, Publish, Recorder
+from outreach_stream.delivery.recorder import Publish, Recorder
 from outreach_stream.delivery.sent import SentRecord
 from outreach_stream.domain.clock import Clock
 from outreach_stream.domain.control import Control, Subject
@@ -56,7 +56,7 @@ class Floor:
         self._quotas: dict[tuple[int, str], Quota] = {}     # by partition and engine, likewise
         self._desks: dict[str, Desk] = {}
         self._told: dict[LaneKey, int] = {}
-        self._groups: tuple[Groups[Delivered], Groups[Moved]] | None = None
+        self._groups: tuple[Recorder, Groups[Moved]] | None = None
         self._writing: list[asyncio.Task[None]] = []
         self._resting = True
         around.control.listeners.append(self._ordered)
@@ -162,11 +162,11 @@ class Floor:
                                         around.clock, block=desk.size)
         return self._quotas[place]
 
-    def _shared_groups(self) -> tuple[Groups[Delivered], Groups[Moved]]:
+    def _shared_groups(self) -> tuple[Recorder, Groups[Moved]]:
         """Those of all lanes of this assignment."""
         if self._groups is None:
             around = self._around
-            recorder, mover = Groups(Recorder(around.publish, around.clock).write), Groups(Mover(around.hand_on).write)
+            recorder, mover = Recorder(around.publish, around.clock), Groups(Mover(around.hand_on).write)
             self._groups = recorder, mover
             self._writing += [around.spawn(recorder.run()), around.spawn(mover.run())]
         return self._groups

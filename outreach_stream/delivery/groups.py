@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from outreach_stream.delivery.item import Item
+from outreach_stream.delivery.item import Item, ItemKey
 from outreach_stream.delivery.sent import SentRecord
 from outreach_stream.domain.ports import Ledgered
 
@@ -37,6 +37,8 @@ class Entered[W](NamedTuple):
     what: W
     record: SentRecord
     written: Callable[[Item], None]
+    safe: Callable[[ItemKey], None] = lambda _: None
+    """Told before, when a crash can repeat nothing any more."""
 
 
 class Leaving(Exception):  # noqa: N818 - named as it is said
@@ -49,12 +51,19 @@ async def still_ours(group: Sequence[Entered[Any]]) -> None:
         raise Leaving
 
 
+def finished(entered: Entered[Any]) -> None:
+    """Nothing more is to be written of it."""
+    entered.item.batch.done(entered.item.i)
+    entered.written(entered.item)
+
+
 class Groups[W]:
     """Those of all lanes of a process, during one assignment. Run it as a task; it ends by cancellation."""
 
-    def __init__(self, write: Callable[[Sequence[Entered[W]]], Awaitable[None]]) -> None:
-        """`write` makes a group durable; harmless to repeat; raises when it is not."""
-        self._write = write
+    def __init__(self, write: Callable[[Sequence[Entered[W]]], Awaitable[None]],
+                 then: Callable[[Entered[W]], None] = finished) -> None:
+        """`write` makes a group durable; harmless to repeat; raises when it is not. `then` is done with each of it."""
+        self._write, self._then = write, then
         self._group: list[Entered[W]] = []
         self._something = asyncio.Event()
 
@@ -75,9 +84,8 @@ class Groups[W]:
     async def _settle(self, group: list[Entered[W]]) -> None:
         speaker = group[0].item.batch  # for all, and for work of our own too: one lease, one assignment
         written = await insisted(speaker, partial(self._write, group), len(group))
-        for item, *_, tell in group:
+        for entered in group:
             if written:
-                item.batch.done(item.i)
-                tell(item)
+                self._then(entered)
             else:
-                item.batch.release(item.i)
+                entered.item.batch.release(entered.item.i)

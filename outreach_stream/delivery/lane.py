@@ -185,7 +185,7 @@ class Lane:
                 self._conclude(item, Delivered(step, item.history.attempts, facts.doubted))
 
     def _conclude(self, item: Item, delivered: Delivered) -> None:
-        self._parts.recorder.put(Entered(item, delivered, self._parts.record, self._written))
+        self._parts.recorder.put(Entered(item, delivered, self._parts.record, self._written, self._leave))
 
     async def _defer(self, item: Item, until: float) -> None:
         """Wait until then, or until it is woken. What is put off already, and not covered, need not be written."""
@@ -241,7 +241,7 @@ class Lane:
         self._leave(item.key)
 
     def _leave(self, key: ItemKey) -> None:
-        """Give up a place: when the end is durable, so that a crash repeats no more than the places."""
+        """Give up a place: when the mark is durable, so that a crash repeats no more than the places."""
         if slot := self._slots.pop(key, None):
             slot.give()
 

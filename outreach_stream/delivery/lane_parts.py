@@ -9,7 +9,7 @@ from outreach_stream.delivery.deliver import Delivery
 from outreach_stream.delivery.groups import Groups
 from outreach_stream.delivery.mover import Moved
 from outreach_stream.delivery.quota import Quota
-from outreach_stream.delivery.recorder import Delivered
+from outreach_stream.delivery.recorder import Recorder
 from outreach_stream.delivery.sent import SentRecord
 from outreach_stream.domain.control import Control
 from outreach_stream.domain.ports import Brief, Copies, Ledgered
@@ -28,7 +28,7 @@ class LaneParts:
     table: Copies
     record: SentRecord
     quota: Quota
-    recorder: Groups[Delivered]
+    recorder: Recorder
     mover: Groups[Moved]
     briefs: Briefs
     control: Control

@@ -39,7 +39,7 @@ class Mover:
         """The marks, then the requests."""
         changes: defaultdict[SentRecord, list[Change]] = defaultdict(list)
         lanes: defaultdict[tuple[str, int], list[SendRequested]] = defaultdict(list)
-        for item, moved, record, _ in group:
+        for item, moved, record, *_ in group:
             request = item.request
             key = moves_key(request.engine, request.run_id, request.chunk)
             changes[record].append((key, request.index, Mark.MOVED))

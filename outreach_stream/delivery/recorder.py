@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from outreach_stream.delivery.groups import Entered, still_ours
+from outreach_stream.delivery.groups import Entered, Groups
 from outreach_stream.delivery.item import Item
 from outreach_stream.delivery.sent import Change, SentRecord, marks_key
 from outreach_stream.delivery.steps import End
@@ -31,30 +31,45 @@ class Delivered:
     recovered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Recorder:
-    """Writes groups of ends, of all lanes of a process.
+    """Writes down the ends of all lanes of a process, in two steps: while results go out, the next marks are written.
 
     What is published is final: a run may be over by it, and its orders taken back. Were the marks not there by then, a
-    crash would have the next process begin anew with a recipient whose end was told.
+    crash would have the next process begin anew with a recipient whose end was told. Run it as a task.
     """
 
-    publish: Publish
-    clock: Clock
+    def __init__(self, publish: Publish, clock: Clock) -> None:
+        self._publish, self._clock = publish, clock
+        self._marking = Groups(_mark, self._marked)
+        self._telling = Groups(self._tell)
 
-    async def write(self, group: Sequence[Entered[Delivered]]) -> None:
-        """One record of marks for those of a chunk and lane, and one publication of results."""
-        changes: defaultdict[SentRecord, list[Change]] = defaultdict(list)
-        for item, delivered, record, _ in group:
-            key, index = marks_key(item.request.run_id, item.request.chunk), item.request.index
-            changes[record].append((key, index, MARK_OF[delivered.end.status]))
-            if delivered.doubted:
-                changes[record].append((key, index, Mark.DOUBTED))
-        finished_at = iso(self.clock())
-        results = [_result(item, delivered, finished_at) for item, delivered, *_ in group]
-        await asyncio.gather(*(record.write(marks) for record, marks in changes.items()))
-        await still_ours(group)
-        await self.publish(results)
+    def put(self, entered: Entered[Delivered]) -> None:
+        """Have an end written down with the next group."""
+        self._marking.put(entered)
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        await asyncio.gather(self._marking.run(), self._telling.run())
+
+    def _marked(self, entered: Entered[Delivered]) -> None:
+        entered.safe(entered.item.key)
+        self._telling.put(entered)
+
+    async def _tell(self, group: Sequence[Entered[Delivered]]) -> None:
+        """One publication for all; that they are still ours is asked right before."""
+        finished_at = iso(self._clock())
+        await self._publish([_result(item, delivered, finished_at) for item, delivered, *_ in group])
+
+
+async def _mark(group: Sequence[Entered[Delivered]]) -> None:
+    """One record of marks for those of a chunk and lane."""
+    changes: defaultdict[SentRecord, list[Change]] = defaultdict(list)
+    for item, delivered, record, *_ in group:
+        key, index = marks_key(item.request.run_id, item.request.chunk), item.request.index
+        changes[record].append((key, index, MARK_OF[delivered.end.status]))
+        if delivered.doubted:
+            changes[record].append((key, index, Mark.DOUBTED))
+    await asyncio.gather(*(record.write(marks) for record, marks in changes.items()))
 
 
 def _result(item: Item, delivered: Delivered, finished_at: str) -> SendResult:
