@@ -1,6 +1,6 @@
 # `make` lists the targets. Every one of them builds .venv first if it isn't there or is out of date.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit check bench chaos rate clean
+.PHONY: help setup demo test test-unit test-long check bench chaos rate clean
 
 # A home that is missing or read-only (containers, build machines) must not matter: caches then live here.
 ifeq ($(shell test -w "$$HOME" && echo yes),)
@@ -23,11 +23,14 @@ $(READY): pyproject.toml uv.lock .ci/setup
 demo: $(READY) ## see it work: Kafka, 1,000 people, an inbox, all roles; ARGS="…" for options
 	.venv/bin/outreach demo $(ARGS)
 
-test: $(READY) ## run all tests, against a real Kafka, three side by side; ARGS="-k …" for some, JOBS=n
+test: $(READY) ## run all tests, against a real Kafka, four side by side; ARGS="-k …" for some, JOBS=n
 	@.ci/test $(ARGS)
 
 test-unit: $(READY) ## run the tests that need no Kafka
 	.venv/bin/pytest $(addprefix --ignore=,$(NEEDS_KAFKA)) $(ARGS)
+
+test-long: $(READY) ## run the tests that take minutes and are no part of `make test`
+	.venv/bin/pytest -m long $(ARGS)
 
 chaos: $(READY) ## break it all, 10,000 recipients a run, and count every one; RUNS=n SEED=s RESULTS=file
 	@.venv/bin/python -m tests.chaos $(RUNS:%=--runs %) $(SEED:%=--seed %) $(RESULTS:%=--results %) $(ARGS)

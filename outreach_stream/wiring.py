@@ -2,13 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import structlog
-from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from outreach_stream import topics
@@ -47,8 +45,8 @@ log = structlog.get_logger()
 
 SENT_KEPT = topics.LONGEST_RUN + 14 * topics.DAY
 """Seconds the record of what was sent is kept: longer than anything that can be delivered again."""
-READER_SECONDS = 1.0
-"""That a reader may take to close its connections when the worker stops."""
+READER_SECONDS = 0.2
+"""That a reader may take to close its connections when the worker stops; a broker that is there needs milliseconds."""
 SPEC_PATIENCE = 5.0
 """Seconds that a spec is waited for that is not in view; its requests are put off then."""
 
@@ -95,10 +93,8 @@ def started[T: Reader](app: StreamApp, reader: T) -> T:
             await reader.catch_up()
 
     async def close(_app: StreamApp, **_: object) -> None:  # everything is drained and committed by now
-        with suppress(TimeoutError, KafkaError):
-            async with asyncio.timeout(READER_SECONDS):
-                if running:
-                    await reader.stop()
+        if running:  # in a task of its own: without a broker the client cancels whoever waits for it
+            await asyncio.wait([app.spawn(reader.stop())], timeout=READER_SECONDS)
 
     app.on_assigned.append(ready)
     app.on_before_shutdown.connect(close, sender=app)  # type: ignore[arg-type]

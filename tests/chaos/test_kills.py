@@ -4,8 +4,10 @@ import pytest
 
 from .workers import ROLES
 
+LATER = {role: pytest.mark.long for role in ("aggregator", "dispatcher")}   # they die with the others as well, below
 
-@pytest.mark.parametrize("role", ROLES)
+
+@pytest.mark.parametrize("role", [pytest.param(role, marks=LATER.get(role, ())) for role in ROLES])
 async def test_a_killed_worker_loses_nobody(played, role):
     """Every recipient ends, none is missing, and what is mailed twice was on a dead sender's wire and is labelled."""
     await played(f"kill -9 of the {role}")

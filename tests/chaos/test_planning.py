@@ -12,6 +12,7 @@ from outreach_stream.streaming.produce import Record, new_producer, produce
 from .verdict import check_whole
 
 
+@pytest.mark.long
 async def test_a_planner_killed_while_planning(played):
     """The query is run again, one plan wins, each person is mailed once."""
     await played("kill -9 of a planner in its query")

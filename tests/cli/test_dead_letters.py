@@ -28,7 +28,7 @@ def buried(bootstrap: str, value: bytes, key: bytes = b"k", tp: TP = FROM) -> in
         await producer.start()
         try:
             record = SimpleNamespace(key=key, value=value, headers=[("ce_id", b"1"), ("reason", b"theirs")], offset=7)
-            batch: Any = SimpleNamespace(tp=tp, records=[record])
+            batch: Any = SimpleNamespace(tp=tp, records=[record], live=True)
             await bury(producer, batch, 0, "not JSON \x1b[31m [bold]")
             return (await producer.send_and_wait(DEAD_LETTER.name, b"odd", partition=0)).offset - 1
         finally:

@@ -60,6 +60,7 @@ async def test_every_request_gets_a_result(stage: Callable[..., Stage]) -> None:
         assert await around.stop(sender) == 0
 
 
+@pytest.mark.long
 async def test_killed_in_mid_flow_nobody_is_missing_and_duplicates_are_labelled(stage: Callable[..., Stage]) -> None:
     """Twice kill -9: everybody is mailed, and whoever is mailed twice is labelled in a result."""
     async with stage("killed", latency_ms=5) as around:
@@ -113,6 +114,7 @@ async def test_senders_that_join_and_leave_keep_the_rate_and_double_nothing(stag
         assert await around.stop(second) == 0
 
 
+@pytest.mark.long
 async def test_a_frozen_sender_that_thaws_doubles_nothing_silently(stage: Callable[..., Stage]) -> None:
     """Its partitions were given away meanwhile: it sends nothing more of them, and its late writes erase nothing."""
     async with stage("frozen", limits="rate: 100\nburst: 10\n", latency_ms=5) as around:
