@@ -4,7 +4,7 @@ import pytest
 
 from .workers import ROLES
 
-LATER = {role: pytest.mark.long for role in ("aggregator", "dispatcher")}   # they die with the others as well, below
+LATER = dict.fromkeys(("aggregator", "dispatcher"), pytest.mark.long)   # they die with the others as well, below
 
 
 @pytest.mark.parametrize("role", [pytest.param(role, marks=LATER.get(role, ())) for role in ROLES])
