@@ -23,7 +23,7 @@ $(READY): pyproject.toml uv.lock .ci/setup
 demo: $(READY) ## see it work: Kafka, 1,000 people, an inbox, all roles; ARGS="…" for options
 	.venv/bin/outreach demo $(ARGS)
 
-test: $(READY) ## run all tests, against a real Kafka, four side by side; ARGS="-k …" for some, JOBS=n
+test: $(READY) ## run all tests, against a real Kafka, three side by side; ARGS="-k …" for some, JOBS=n
 	@.ci/test $(ARGS)
 
 test-unit: $(READY) ## run the tests that need no Kafka

@@ -100,7 +100,7 @@ class Suppression(Strict):
 class RetryRule(Strict):
     """How long a recipient is tried again after passing refusals; see `domain.policy.Retry`."""
 
-    attempts: int = Field(default=8, ge=1, le=100)
+    attempts: int = Field(default=12, ge=1, le=100)
     within: Duration = "12h"  # type: ignore[assignment]
     first: Duration = "30s"  # type: ignore[assignment]
     longest: Duration = "1h"  # type: ignore[assignment]

@@ -36,14 +36,18 @@ def progress_text(status: RunStatus, rate: float) -> str:
     """Sent, failed and what else there is, the rate and the time that is left."""
     counts, left = status.counts, status.counts.total - status.counts.ended
     said = [f"sent {counts.sent:,}", f"failed {counts.failed:,}"]
-    said += [f"{name.replace('_', ' ')} {count:,}" for name in ("expired", "in_doubt", "cancelled", "skipped")
-             if (count := getattr(counts, name))]
+    said += [f"{name} {count:,}" for name, count in _counted(status, "expired", "in_doubt", "cancelled", "skipped")]
     said.append(f"{rate:,.0f}/s")
     said += situation(status)
     if rate and left and not situation(status):
         minutes, seconds = divmod(round(left / rate), 60)
         said.append(f"ETA {minutes}:{seconds:02}")
     return " · ".join(said)
+
+
+def _counted(status: RunStatus, *names: str) -> list[tuple[str, int]]:
+    """Those of these counts that are not 0, as people call them."""
+    return [(name.replace("_", " "), count) for name in names if (count := getattr(status.counts, name))]
 
 
 def situation(status: RunStatus) -> list[str]:
@@ -97,7 +101,9 @@ class RunDisplay:
 
 def closing_lines(status: RunStatus) -> list[str]:
     """The last word on a run, for people."""
-    lines = [f"{status.state}: {status.counts.sent:,} of {status.counts.total:,} sent"]
+    others = [f", {count:,} {name}"
+              for name, count in _counted(status, "failed", "expired", "in_doubt", "cancelled", "skipped")]
+    lines = [f"{status.state}: {status.counts.sent:,} of {status.counts.total:,} sent{''.join(others)}"]
     if status.reason:
         lines.append(f"Reason: {status.reason}")
     if status.parent:

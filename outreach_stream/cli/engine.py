@@ -84,7 +84,8 @@ def stop(
 def resume(name: Name, *, as_json: AsJson = False) -> None:
     """Let a stopped engine go on, when what stopped it is mended; a throttle is taken back, too.
 
-    Everything that waits for it goes on within seconds. If it is not mended, the engine stops again at the next mail.
+    Everything that waits for it goes on within seconds. If it is not mended, the engine stops again: at the next mail
+    where a login or a sender is refused, after ten that fail where mails are blocked one by one.
     """
     settings = command()
     catalog = FolderCatalog(settings.catalog).load()

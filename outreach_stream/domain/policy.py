@@ -18,7 +18,7 @@ class Route(NamedTuple):
 class Retry:
     """How long a recipient is tried again after passing refusals. Times in seconds."""
 
-    attempts: int = 8
+    attempts: int = 12
     """Attempts in all; one that was throttled, or found its engine stopped, does not count."""
     within: float = 12 * 3_600
     """After the first attempt; the run's deadline may come first."""

@@ -4,8 +4,10 @@ import pytest
 
 from .workers import ROLES
 
+LATER = dict.fromkeys(("aggregator", "dispatcher"), pytest.mark.long)
 
-@pytest.mark.parametrize("role", ROLES)
+
+@pytest.mark.parametrize("role", [pytest.param(role, marks=LATER.get(role, ())) for role in ROLES])
 async def test_a_frozen_worker_does_not_work_beside_its_successor(played, role):
     """Whatever the thawed one still has in hand, only what was on the wire at the freeze may be mailed twice."""
     await played(f"SIGSTOP of the {role} past its session, then SIGCONT")

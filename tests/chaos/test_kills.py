@@ -18,6 +18,7 @@ async def test_workers_killed_at_once_and_again(played):
     await played("kill -9 of all at once, twice")
 
 
+@pytest.mark.long
 async def test_workers_killed_again_and_again(played):
     """The same when one is killed, or all, as soon as they have come back."""
     await played("kill -9 every 3 s for a minute")
@@ -38,7 +39,7 @@ async def test_what_had_no_worker_ends_past_its_deadline(played):
     await played("all killed until the deadline has passed")
 
 
-@pytest.mark.parametrize("fate", ["a cancel", "550 for half"])
+@pytest.mark.parametrize("fate", ["a cancel", pytest.param("550 for half", marks=pytest.mark.long)])
 async def test_what_may_have_been_mailed_is_never_denied(played, fate):
     """Killed after the mail and before its record, then cancelled or refused: labelled or in doubt, nothing else."""
     await played(f"kill -9 of the sender, then {fate}")

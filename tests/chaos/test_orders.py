@@ -61,7 +61,7 @@ async def test_a_cancelled_run_ends_for_everybody(system):
 async def test_a_paused_run_waits_over_restarts_and_goes_on(system):
     """While it is paused nobody is mailed; resumed, everybody is, once."""
     running = await system(rate=100, concurrency=20)
-    people = running.people(600)
+    people = running.people(1_500)
     running.start()
     run = await running.trigger()
     await running.until_sent(100)

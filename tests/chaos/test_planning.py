@@ -18,6 +18,7 @@ async def test_a_planner_killed_while_planning(played):
     await played("kill -9 of a planner in its query")
 
 
+@pytest.mark.long
 async def test_a_planner_killed_right_after_the_plan(played):
     """Planned may be planned again: only the first plan's recipients are mailed, once."""
     await played("kill -9 of a planner right after its plan")

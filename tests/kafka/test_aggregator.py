@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from outreach_stream import topics
@@ -159,6 +160,7 @@ async def test_a_status_that_comes_late_is_not_the_last_word(stage: Stage) -> No
                           late in stage.statuses(run)[before:-1] and stage.last(run).get("log"))
 
 
+@pytest.mark.long
 async def test_kills_at_any_moment_change_nothing_of_the_end(stage: Stage) -> None:
     """Killed while triggers, results and the log are under way, a run ends with every recipient counted once."""
     people, step = 20_000, 2_500

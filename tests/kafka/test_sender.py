@@ -97,6 +97,7 @@ async def test_stopped_in_mid_flow_nothing_is_mailed_twice_or_doubted(stage: Cal
         assert await around.stop(sender) == 0
 
 
+@pytest.mark.long
 async def test_senders_that_join_and_leave_keep_the_rate_and_double_nothing(stage: Callable[..., Stage]) -> None:
     """One, two, one: no second with more than rate + burst, and nobody twice."""
     async with stage("shared", limits="rate: 200\nburst: 20\n") as around:

@@ -5,6 +5,8 @@ import signal
 from pathlib import Path
 from time import monotonic
 
+import pytest
+
 from outreach_stream.broker.embedded import EmbeddedBroker
 from tests.kafka.streaming_farm import Farm, ended, until
 
@@ -26,6 +28,7 @@ async def test_kill_and_restart_lose_nothing(kafka: str, tmp_path: Path) -> None
 
     assert set(range(COUNT)) == farm.effects().keys()
 
+@pytest.mark.long
 async def test_scaling_repeats_and_loses_nothing(kafka: str, tmp_path: Path) -> None:
     """From one worker to two and back to one, in full work: every record has its effect exactly once."""
     async with Farm(kafka, tmp_path) as farm:

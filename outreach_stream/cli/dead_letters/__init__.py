@@ -132,7 +132,9 @@ def _table(total: int, found: list[dict[str, Any]]) -> None:
     if not found:
         print("There are no dead letters.")
         return
-    table = Table("offset", "buried at", "came from", "bytes", "reason", box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("offset", "buried at", "came from", "bytes", "reason"):
+        table.add_column(column, overflow="fold")  # a place that is cut off finds nothing
     for each in found:
         place = f"{each['topic']}/{each['partition']}@{each['source_offset']}" if each["topic"] else "unknown"
         size = f"{each['bytes']:,}{' (beginning)' if each['truncated'] else ''}"

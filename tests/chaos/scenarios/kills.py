@@ -43,8 +43,8 @@ async def killed_again_and_again(stage: Stage) -> Figures:
     """By chance one of them, or all; at a rate that keeps the run going for that long."""
     kills, pause = int(stage.of(2, 20)), stage.of(1.5, 3)
     places = 20
-    running, people, run = await begun(stage, people=int(stage.of(600, 3_500)), concurrency=places,
-                                       rate=stage.of(150, 80))
+    running, people, run = await begun(stage, people=int(stage.of(600, 1_500)), concurrency=places,
+                                       rate=stage.of(150, 30))
     await running.until_sent(1)
     victims = stage.random.choices([("aggregator",), ("dispatcher",), ("sender",), ROLES], k=kills)
     for i, names in enumerate(victims):
