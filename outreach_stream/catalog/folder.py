@@ -17,6 +17,7 @@ _FOLDERS = ("workflows", "templates", "engines")
 _ADVICE = {
     "extra_forbidden": "is not known here: remove it or correct its spelling",
     "missing": "is missing: add it",
+    "model_type": "must be a mapping: write a line `name: value` for each of its fields",
 }
 
 Signature = tuple[tuple[str, int, int], ...]

@@ -15,6 +15,7 @@ from outreach_stream.catalog.engines import (
 )
 from outreach_stream.catalog.values import Address, Duration, Identifier, Line, SecretRef, UnresolvedReference
 from outreach_stream.domain.policy import WhenInDoubt, WhenStopped
+from outreach_stream.topics import DAY, LONGEST_RUN
 
 __all__ = [
     "Engine", "EngineLimits", "Mailbox", "Parameter", "RecipientQuery", "RetryRule", "SecretRef", "SmtpConnections",
@@ -100,13 +101,15 @@ class Suppression(Strict):
 class RetryRule(Strict):
     """How long a recipient is tried again after passing refusals; see `domain.policy.Retry`."""
 
-    attempts: int = Field(default=12, ge=1, le=100)
+    attempts: int = Field(default=16, ge=1, le=100)
     within: Duration = "12h"  # type: ignore[assignment]
     first: Duration = "30s"  # type: ignore[assignment]
     longest: Duration = "1h"  # type: ignore[assignment]
 
     @model_validator(mode="after")
     def _backoff_grows(self) -> Self:
+        if self.within < self.first / 10:
+            raise ValueError("within is over before the first retry: write a longer within, or a shorter first")
         if self.first > self.longest:
             raise ValueError("first is longer than longest: write a shorter first, or a longer longest")
         return self
@@ -144,6 +147,8 @@ class Workflow(Strict):
 
     @model_validator(mode="after")
     def _parameters_fit(self) -> Self:
+        if not 0 < self.deadline <= LONGEST_RUN:
+            raise ValueError(f"deadline must be more than 0s and at most {LONGEST_RUN // DAY}d, as topics keep a run")
         for name in self.parameters:
             if not _PARAMETER.fullmatch(name):
                 raise ValueError(f"parameter {name!r} must be a plain name: letters, digits and underscores")

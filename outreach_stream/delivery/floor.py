@@ -87,6 +87,7 @@ class Floor:
                 for (partition, capped), quota in self._quotas.items():
                     if capped == engine:
                         quota.caps = _caps(changed, partition)
+                self._wake(engine)  # a cap may have been raised
 
     def _ordered(self, subject: Subject) -> None:
         """An order has come about a run or an engine."""

@@ -50,7 +50,7 @@ class Quota:
         self.caps = caps
         """May be changed at any time; what is reserved under others is not used any more."""
         self._table, self._partition, self._key = table, partition, f"q:{engine}".encode()
-        self._clock, self._block = clock, block
+        self._clock, self._block, self._engine, self._told_until = clock, block, engine, 0.0
         said = {writer: Uses.decode(value) for writer, value in table.copies(partition, self._key)}
         self._own = said.pop(table.writer, Uses())
         self._others = said
@@ -119,6 +119,9 @@ class Quota:
                 left = min(left, cap - bins.total())
                 wait = max(wait, window.wait(bins, cap, now))
         if left <= 0:
+            if now >= self._told_until:
+                log.warning("engine_capped", engine=self._engine, lane=self._partition, seconds=round(wait))
+                self._told_until = now + wait
             return wait
         reserved = own.plus(left, now)
         await self._table.write(self._partition, self._key, reserved.encode())

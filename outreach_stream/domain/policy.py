@@ -18,12 +18,12 @@ class Route(NamedTuple):
 class Retry:
     """How long a recipient is tried again after passing refusals. Times in seconds."""
 
-    attempts: int = 12
+    attempts: int = 16
     """Attempts in all; one that was throttled, or found its engine stopped, does not count."""
     within: float = 12 * 3_600
     """After the first attempt; the run's deadline may come first."""
     first: float = 30.0
-    """Backoff after the first attempt; doubled after each, of which a random part is waited (full jitter)."""
+    """Backoff after the first second, in which up to three attempts are made; doubled after each, with full jitter."""
     longest: float = 3_600.0
     """The longest backoff."""
 

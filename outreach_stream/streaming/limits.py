@@ -37,7 +37,7 @@ class Limits:
     """Claimed work may take so long to end when partitions leave: longer than the slowest call."""
     commit: float = 10.0
     """A flush and a commit may take so long together. With `drain` it must fit into the rebalance timeout."""
-    stop: float = 30.0
+    stop: float = 28.0
     """A stop as a whole: drain, commit, leaving the group, closing connections, and by force if need be."""
     fetch_wait: float = 0.25
     """The broker may hold a fetch back so long while it has little to give."""

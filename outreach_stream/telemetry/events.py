@@ -57,6 +57,7 @@ EVENTS = {
     "engine_unreachable": "An engine gives no connection; its recipients wait.",
     "hand_over_failed": "An unexpected error after a mail may have been handed over: in doubt.",
     "engine_throttled": "A provider said that we are too fast: its engine pauses, then goes at `factor` of its rate.",
+    "engine_capped": "A lane has used its share of an engine's hourly or daily cap; its recipients wait so long.",
     "engine_stopped": "An engine takes nothing any more, until an operator resumes it.",
     "order_not_written": "Kafka did not take an order about an engine; tried again.",
     "entry_not_removed": "What had been put off and has ended could not be removed; it is found to be old later.",

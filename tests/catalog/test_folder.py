@@ -95,6 +95,16 @@ recipients: {database: "postgresql://me:hunter2@db/people", query: SELECT 1, que
     ("engines/inbox.yaml", "{kind: smtp, host: h, rate: 0}", "rate", "greater than 0"),
     ("engines/inbox.yaml", "{kind: smtp, host: h, port: 70000}", "port", 'from 1 to 65535, or "env:NAME"'),
     ("engines/inbox.yaml", "{kind: smtp, host: h, port: smtp}", "port", 'from 1 to 65535, or "env:NAME"'),
+    ("workflows/w.yaml", "{id: 9, template: spring-offer, engines: [inbox], from: a@example.com, deadline: 30d}", "",
+     "at most 14d"),
+    ("workflows/w.yaml", "{id: 9, template: spring-offer, engines: [inbox], from: a@example.com, retry: 5}", "retry",
+     "must be a mapping"),
+    ("workflows/w.yaml",
+     "{id: 9, template: spring-offer, engines: [inbox], from: a@example.com, retry: {within: 1s, first: 30s}}", "retry",
+     "a longer within"),
+    ("workflows/w.yaml",
+     "{id: 9, template: spring-offer, engines: [inbox], from: a@example.com, on_engine_stopped: failover}", "",
+     "add another"),
     ("templates/spring-offer.yaml", "{subject: Hi, html: ../../../etc/passwd.txt}", "html", "outside the catalog"),
 ])
 def test_what_is_refused(folder, name, text, field, says):

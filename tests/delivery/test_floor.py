@@ -147,6 +147,18 @@ async def test_a_cap_that_is_used_up_puts_off_until_there_may_be_more(world: Wor
     assert [world.mailed(i) for i in range(6)] == [1] * 6
 
 
+async def test_a_raised_cap_is_used_at_once(world: World) -> None:
+    """Who waits for the lower one is looked at again, and does not sleep until that one would have let him go."""
+    world.hourly = 3
+    sender = world.sender()
+    sender.put(*(request(i, deadline=NOW + 100_000) for i in range(6)))
+    await sender.finish()
+    assert len(world.engine.sent) == 3
+
+    sender.floor.limit({"e": Allowance(None, None, [0], hourly=5)})
+    await sender.until(lambda: len(world.engine.sent) == 5)
+
+
 async def test_a_mail_counts_when_it_goes_out(world: World) -> None:
     """Not when it began to wait: an engine that stood still for an hour does not send the caps of two hours."""
     world.places = world.hourly = 3
