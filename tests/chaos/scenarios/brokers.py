@@ -25,7 +25,7 @@ async def broker_killed(stage: Stage) -> Figures:
 @scenario("broker away for 60 s, a gateway beside")
 async def broker_away(stage: Stage) -> Figures:
     """The run goes on by itself; the gateway answers 503 meanwhile, and each of its 202 is a run afterwards."""
-    running, people, run = await begun(stage, people=int(stage.of(600, 2_000)))  # the absence takes most of the time
+    running, people, run = await begun(stage, people=int(stage.of(600, 1_000)))  # the absence takes most of the time
     async with Caller(running) as caller:
         await caller.until_answered(202, 30)
         await running.until_sent(int(len(people) * stage.random.uniform(0.1, 0.5)))
