@@ -36,6 +36,7 @@ from outreach_stream.settings import Settings
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.instance import hold
 from outreach_stream.streaming.limits import Limits
+from outreach_stream.streaming.orders import feeding
 from outreach_stream.streaming.readers import RangeReaders
 from outreach_stream.streaming.tables import MergedTable
 from outreach_stream.streaming.views import View
@@ -112,13 +113,7 @@ def controlled(app: StreamApp, settings: Settings) -> Control:
     """The orders in `control`, kept up to date; they are known before anything of an assignment is delivered."""
     assert settings.kafka_bootstrap
     control = Control()
-
-    def note(key: bytes, value: bytes | None) -> None:
-        try:
-            control.note(key, value)
-        except ValueError as error:
-            log.warning("control_unreadable", error=str(error))
-    started(app, View[bytes](settings.kafka_bootstrap, topics.CONTROL.name, note, spawn=app.spawn))
+    started(app, View[bytes](settings.kafka_bootstrap, topics.CONTROL.name, feeding(control), spawn=app.spawn))
     return control
 
 

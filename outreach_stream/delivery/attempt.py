@@ -69,7 +69,7 @@ class Attempts:
     async def one(self, item: Item, message: OutgoingMessage, witness: Witness) -> Outcome | Kept | Capped:
         """What came of it, or what kept it from being made. Raises nothing but `CancelledError`."""
         connection = await self.desk.connect(
-            lambda: _expired(item, self.clock()) or witness.halted() or not item.batch.live)
+            lambda: item.expired(self.clock()) or witness.halted() or not item.batch.live)
         if isinstance(connection, Failure):
             if witness.halted():
                 return Kept.HALTED
@@ -77,7 +77,7 @@ class Attempts:
         try:
             if (kept := await self._turn(item, witness)) is not None:
                 return kept
-            if _expired(item, self.clock()):  # while it waited for its token: the engine may have paused for long
+            if item.expired(self.clock()):  # while it waited for its token: the engine may have paused for long
                 return Transient("deadline")
             began = self.clock()
             witness.on_wire()
@@ -120,7 +120,3 @@ class Attempts:
                 await asyncio.wait([taking], timeout=HALT_SECONDS)
         finally:
             taking.cancel()
-
-
-def _expired(item: Item, now: float) -> bool:
-    return item.request.deadline <= now

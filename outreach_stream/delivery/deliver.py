@@ -50,23 +50,20 @@ class Delivery:
     clock: Clock
     random: Callable[[], float] = random.random
 
-    @property
-    def _attempts(self) -> Attempts:
-        return Attempts(self.desk, self.express, self.clock)
-
     async def deliver(self, item: Item, brief: Brief, slot: Slot, witness: Witness, *, doubted: bool) -> Came:
         """What came of this recipient. `doubted`: it may have been sent before. Raises only `CancelledError`."""
         started, waited, tries, history = self.clock(), 0.0, 0, item.history
         message = self._compose(item, brief, started)
         if isinstance(message, str):
             return await self._unsent(item, message, doubted=doubted)
+        attempts = Attempts(self.desk, self.express, self.clock)
         while True:
-            outcome = await self._attempts.one(item, message, witness)
+            outcome = await attempts.one(item, message, witness)
             if isinstance(outcome, Kept | Capped):
                 return None if outcome is Kept.LEAVING else _halted(outcome, history)
             tries += 1
             history = _told(history, outcome, self.clock())
-            so_far = SoFar(history, tries, waited, self.clock(), self._expired(item), doubted)
+            so_far = SoFar(history, tries, waited, self.clock(), item.expired(self.clock()), doubted)
             step = after(outcome, so_far, brief.policy.retry, random=self.random,
                          resend=brief.policy.resends(express=self.express))
             if isinstance(step, End):
@@ -88,9 +85,6 @@ class Delivery:
         await asyncio.sleep(step.delay)
         await slot.take()
         return doubted or step.doubted
-
-    def _expired(self, item: Item) -> bool:
-        return item.request.deadline <= self.clock()
 
     def _compose(self, item: Item, brief: Brief, now: float) -> OutgoingMessage | str:
         """The mail, or why there is none."""

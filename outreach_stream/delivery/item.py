@@ -58,6 +58,10 @@ class Item:
         """What identifies the recipient."""
         return self.request.run_id, self.request.chunk, self.request.index
 
+    def expired(self, now: float) -> bool:
+        """Whether its run's deadline has passed."""
+        return self.request.deadline <= now
+
     @property
     def send_id(self) -> str:
         """The id by which logs and results speak of it."""

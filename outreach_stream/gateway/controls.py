@@ -1,25 +1,10 @@
 """What is ordered in mid-run: `control`, kept up to date in memory."""
 
-from collections.abc import Callable
-
-import structlog
-
 from outreach_stream.domain.control import Control
 from outreach_stream.gateway.following import Follower
+from outreach_stream.streaming.orders import feeding
 from outreach_stream.streaming.views import View
 from outreach_stream.topics import CONTROL
-
-_log = structlog.get_logger()
-
-
-def feeding(control: Control) -> Callable[[bytes, bytes | None], None]:
-    """What takes a view's records into `control`; one that cannot be read is logged and passed over."""
-    def note(key: bytes, value: bytes | None) -> None:
-        try:
-            control.note(key, value)
-        except ValueError as error:
-            _log.warning("control_unreadable", key=repr(key), reason=str(error))
-    return note
 
 
 class Controls:

@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer
 from outreach_stream.domain.control import Control
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.states import Counts, RunState
-from outreach_stream.gateway.controls import feeding
+from outreach_stream.streaming.orders import feeding
 from outreach_stream.streaming.views import View
 from outreach_stream.topics import CONTROL, RUN_STATUS
 

@@ -4,8 +4,8 @@ import pytest
 
 from outreach_stream.domain.control import Control, EngineThrottle, RunOrder, Subject, control_key
 from outreach_stream.domain.states import RunState
-from outreach_stream.gateway.controls import feeding
 from outreach_stream.gateway.orders import Order, objection, resume_records, run_record, stop_record
+from outreach_stream.streaming.orders import feeding
 from tests.gateway.records import status
 
 ORDERS: tuple[Order, ...] = ("cancel", "pause", "resume")
