@@ -171,19 +171,20 @@ async def bare_loop(port: int, catalog: Path, recipients: int, connections: int)
         request = SendRequested(run_id="bare", chunk=i // 1024, index=i % 1024, email=row.pop("email"),
                                 name=row.pop("name"), variables={**parameters, **row}, spec=spec.digest,
                                 engine="inbox", deadline=0)
-        messages.append(composer.compose(request, time.time()))
+        message = composer.compose(request, time.time())
+        messages.append((message.sender, message.recipient, message.mime()))
     left = iter(messages)
 
     async def connection() -> None:
         async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False) as client:
-            for message in left:
-                await client.sendmail(message.sender, [message.recipient], message.content)
+            for sender, recipient, content in left:
+                await client.sendmail(sender, [recipient], content)
 
     cpu, began = time.process_time(), time.perf_counter()
     await asyncio.gather(*(connection() for _ in range(connections)))
     seconds = time.perf_counter() - began
     return {"per_s": round(recipients / seconds), "cpu_us": round((time.process_time() - cpu) / recipients * 1e6, 1),
-            "message_bytes": len(messages[0].content)}
+            "message_bytes": len(messages[0][2])}
 
 
 async def measure(recipients: int, concurrency: int) -> dict[str, object]:

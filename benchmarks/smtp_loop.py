@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable
 
 import aiosmtplib
 
-from outreach_stream.catalog.models import SmtpEngine as SmtpConfig
+from outreach_stream.domain.message import Mail, Mailbox, OutgoingMessage
 from outreach_stream.domain.outcomes import Accepted, Failure
-from outreach_stream.domain.ports import OutgoingMessage
 from outreach_stream.engines.smtp import SmtpEngine
+from outreach_stream.engines.smtp_config import SmtpConfig
 
 SENDER = "news@sender.example"
 CONTENT = (b"Message-ID: <%d@sender.example>\r\nFrom: news@sender.example\r\nSubject: Hello\r\n\r\n"
@@ -37,6 +37,12 @@ async def bare_aiosmtplib(port: int, messages: int, connections: int) -> None:
     await asyncio.gather(*(worker() for _ in range(connections)))
 
 
+def prepared(number: int) -> OutgoingMessage:
+    recipient, content = f"r{number}@recipient.example", CONTENT % number
+    return OutgoingMessage(f"<{number}@sender.example>", SENDER, recipient,
+                           Mail(Mailbox(SENDER), Mailbox(recipient), "x"), lambda **_: content)
+
+
 async def our_engine(port: int, messages: int, connections: int) -> None:
     engine = SmtpEngine(SmtpConfig.model_validate({
         "id": "bench", "kind": "smtp", "host": "127.0.0.1", "port": port, "security": "none",
@@ -47,8 +53,7 @@ async def our_engine(port: int, messages: int, connections: int) -> None:
         for number in numbers:
             connection = await engine.acquire()
             assert not isinstance(connection, Failure), connection
-            message = OutgoingMessage(f"<{number}@sender.example>", SENDER, f"r{number}@recipient.example",
-                                      CONTENT % number)
+            message = prepared(number)
             outcome = await connection.hand_over(message)
             engine.release(connection)
             assert isinstance(outcome, Accepted), outcome

@@ -20,7 +20,6 @@ from outreach_stream.agents.materials import SpecMaterials
 from outreach_stream.agents.sweep import Sweep
 from outreach_stream.agents.track import Track
 from outreach_stream.catalog.folder import FolderCatalog
-from outreach_stream.catalog.models import Engine
 from outreach_stream.delivery.desk import Allowance, Desk
 from outreach_stream.delivery.floor import Floor, Surroundings
 from outreach_stream.dispatch.planning import Planner
@@ -29,6 +28,7 @@ from outreach_stream.domain.clock import wall_clock
 from outreach_stream.domain.control import Control
 from outreach_stream.domain.events import LaneProgress
 from outreach_stream.domain.lanes import lanes_for
+from outreach_stream.engines.config import EngineConfig
 from outreach_stream.engines.missing import MissingEngine
 from outreach_stream.engines.registry import build
 from outreach_stream.rendering.composer import Briefs
@@ -179,6 +179,8 @@ def sender(settings: Settings, data_dir: Path) -> StreamApp:
         if config is None:  # slow at first, if it comes: its limits are known a moment later
             return Desk.of(engine_id, MissingEngine(engine_id, partial(found, engine_id)),
                            Allowance(1.0, 1.0, list(range(layout.lanes))), concurrency=1, partitions=layout.lanes)
+        for warning in config.warnings:
+            log.warning("engine_warning", engine=engine_id, warning=warning)
         return Desk.of(engine_id, build(config), limits_of(config), concurrency=config.concurrency,
                        partitions=layout.lanes)
 
@@ -186,7 +188,7 @@ def sender(settings: Settings, data_dir: Path) -> StreamApp:
         config = catalog.current().engines.get(engine_id)
         return build(config) if config else None
 
-    def limits_of(config: Engine) -> Allowance:
+    def limits_of(config: EngineConfig) -> Allowance:
         return Allowance(config.rate, config.effective_burst, lanes_for(config, layout.lanes), config.hourly,
                          config.daily)
 

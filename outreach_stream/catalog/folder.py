@@ -8,8 +8,10 @@ import structlog
 from pydantic import ValidationError
 
 from outreach_stream.catalog.files import ReadProblem, absolute_database, body, read_mapping
-from outreach_stream.catalog.models import Engine, RecipientQuery, Suppression, Template, Workflow, engine_from
+from outreach_stream.catalog.models import RecipientQuery, Suppression, Template, Workflow
 from outreach_stream.catalog.snapshot import Catalog, CatalogErrors, CatalogProblem, dangling
+from outreach_stream.engines.config import EngineConfig
+from outreach_stream.engines.registry import engine_from
 
 log = structlog.get_logger()
 
@@ -85,7 +87,7 @@ class Reading:
         self.problems += dangling(catalog, self.file_of, self.broken)
         return catalog
 
-    def _objects[T: Workflow | Template | Engine](
+    def _objects[T: Workflow | Template | EngineConfig](
         self, folder: str, build: Callable[[Path, dict[str, Any]], T],
     ) -> Mapping[str, T]:
         found: dict[str, T] = {}

@@ -2,20 +2,23 @@
 
 from collections.abc import Iterable
 
-from outreach_stream.catalog.models import Engine, Template, Workflow
+from outreach_stream.catalog.models import Template, Workflow
 from outreach_stream.catalog.snapshot import Catalog, CatalogErrors, dangling
+from outreach_stream.engines.config import EngineConfig
 
 
 class MemoryCatalog:
     """Holds what it is given; `put` replaces it, as an edited folder would."""
 
     def __init__(
-        self, *, workflows: Iterable[Workflow] = (), templates: Iterable[Template] = (), engines: Iterable[Engine] = (),
+        self, *, workflows: Iterable[Workflow] = (), templates: Iterable[Template] = (),
+        engines: Iterable[EngineConfig] = (),
     ) -> None:
         self.put(workflows=workflows, templates=templates, engines=engines)
 
     def put(
-        self, *, workflows: Iterable[Workflow] = (), templates: Iterable[Template] = (), engines: Iterable[Engine] = (),
+        self, *, workflows: Iterable[Workflow] = (), templates: Iterable[Template] = (),
+        engines: Iterable[EngineConfig] = (),
     ) -> None:
         """Replace everything; what is wrong with it is said by `load` and `current`."""
         self._catalog = Catalog(

@@ -1,26 +1,13 @@
-"""What a catalog holds: workflows, templates and engines, strict and frozen."""
+"""What a catalog holds beside engines: workflows and templates, strict and frozen."""
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
-from outreach_stream.catalog.engines import (
-    Engine,
-    EngineLimits,
-    SmtpConnections,
-    SmtpEngine,
-    SmtpTimeouts,
-    Strict,
-)
-from outreach_stream.catalog.values import Address, Duration, Identifier, Line, SecretRef, UnresolvedReference
 from outreach_stream.domain.policy import WhenInDoubt, WhenStopped
 from outreach_stream.topics import DAY, LONGEST_RUN
-
-__all__ = [
-    "Engine", "EngineLimits", "Mailbox", "Parameter", "RecipientQuery", "RetryRule", "SecretRef", "SmtpConnections",
-    "SmtpEngine", "SmtpTimeouts", "Suppression", "Template", "UnresolvedReference", "Workflow",
-]
+from outreach_stream.values import Address, Duration, Identifier, Line, Strict
 
 _RESERVED = frozenset({"email", "name"})
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -177,8 +164,3 @@ class Template(Strict):
         if not self.html and not self.text:
             raise ValueError("html or text is missing: give at least one body")
         return self
-
-
-def engine_from(data: Any) -> Engine:
-    """The engine that `data` describes; raises pydantic's `ValidationError`."""
-    return SmtpEngine.model_validate(data)

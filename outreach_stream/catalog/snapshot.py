@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from outreach_stream.catalog.models import Engine, Template, Workflow
+from outreach_stream.catalog.models import Template, Workflow
 from outreach_stream.domain.identity import canonical_workflow_id
+from outreach_stream.engines.config import EngineConfig
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,7 +44,7 @@ class Catalog:
 
     workflows: Mapping[str, Workflow]
     templates: Mapping[str, Template]
-    engines: Mapping[str, Engine]
+    engines: Mapping[str, EngineConfig]
 
     def workflow(self, workflow_id: int | str) -> Workflow:
         """The workflow of this id (`1` is `"1"`); raises `UnknownWorkflow`, naming those there are."""
@@ -52,7 +53,7 @@ class Catalog:
             raise UnknownWorkflow(f"no workflow has the id {str(workflow_id)!r}; there are: {_names(self.workflows)}")
         return found
 
-    def engine(self, engine_id: str) -> Engine:
+    def engine(self, engine_id: str) -> EngineConfig:
         """The engine of this id; raises `UnknownEngine`, naming those there are."""
         found = self.engines.get(engine_id)
         if found is None:

@@ -10,8 +10,8 @@ import structlog
 from outreach_stream.delivery.desk import Desk
 from outreach_stream.delivery.item import Item
 from outreach_stream.domain.clock import Clock
+from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import Failure, InDoubt, Outcome, Transient
-from outreach_stream.domain.ports import OutgoingMessage
 
 log = structlog.get_logger()
 

@@ -13,8 +13,9 @@ from outreach_stream.delivery.item import History, Item
 from outreach_stream.delivery.recorder import Delivered
 from outreach_stream.delivery.steps import Again, End, Later, SoFar, Stop, after, unsent
 from outreach_stream.domain.clock import Clock
+from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import Accepted, Outcome
-from outreach_stream.domain.ports import Brief, OutgoingMessage, Unrenderable
+from outreach_stream.domain.ports import Brief, Unrenderable
 from outreach_stream.domain.states import RecipientStatus
 
 log = structlog.get_logger()

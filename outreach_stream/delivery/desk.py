@@ -13,6 +13,7 @@ from outreach_stream.delivery.throttle import factor_at, throttled
 from outreach_stream.delivery.turns import Places
 from outreach_stream.domain.clock import Clock, wall_clock
 from outreach_stream.domain.control import Control, EngineFuse, EngineThrottle
+from outreach_stream.domain.lanes import default_burst
 from outreach_stream.domain.outcomes import EngineStopped, Failure, Outcome, Refusal, Throttled, Transient
 from outreach_stream.domain.ports import Connection, Engine
 
@@ -60,6 +61,9 @@ class Desk:
     tell: Tell = lambda _engine, _order: None
     clock: Clock = wall_clock
     places: Places = field(init=False)
+    _own: tuple[set[int], set[int]] = (frozenset(), frozenset())  # type: ignore[assignment]  # until `own` is called
+    _learnt: float | None = None
+    """Mails per second that the provider said it allows, where the catalog does not say."""
     _fuse: Fuse = field(default_factory=Fuse)
     _tripped: str | None = None
     """Why it stopped, until `control` says so."""
@@ -84,6 +88,7 @@ class Desk:
         changed: a process with such and none of today's lanes takes a share by all its partitions, or they would stand
         still for ever. Until they are drained all processes together may come near to twice the rate.
         """
+        self._own = owned, busy
         share = len(owned.intersection(self.limits.lanes)) / len(self.limits.lanes)
         self.bucket.share(share or (len(owned) / self.partitions if busy else 0.0))
         self.follow()
@@ -91,7 +96,19 @@ class Desk:
     def limit(self, limits: Allowance) -> None:
         """The engine's limits have changed; to be followed by `own`."""
         self.limits = limits
-        self.bucket.limit(limits.rate, limits.burst)
+        self._keep_to(limits.rate, limits.burst)
+
+    def _keep_to(self, rate: float | None, burst: float | None) -> None:
+        """Where the catalog gives no rate, the provider's counts, once it has said it."""
+        self._learnt = self.engine.rate if rate is None else None
+        self.bucket.limit(rate or self._learnt, burst if self._learnt is None else burst or default_burst(self._learnt))
+
+    def _learn(self) -> None:
+        """A connection stands, so the provider has said what it allows, if it ever does."""
+        if self.limits.rate is None and self.engine.rate != self._learnt:
+            self._keep_to(None, self.limits.burst)
+            log.info("engine_rate_learnt", engine=self.id, rate=self._learnt)
+            self.own(*self._own)
 
     # --- what it hears of the engine ---
     @property
@@ -166,6 +183,7 @@ class Desk:
                 log.exception("acquire_failed", engine=self.id)
                 connection = EngineStopped("engine_error", type(error).__name__)
             if not isinstance(connection, Failure):
+                self._learn()
                 return connection
             self.heed(connection)
             if not isinstance(connection, Transient | Throttled):

@@ -29,6 +29,11 @@ class Limits(Protocol):
         """Mails in any day; None: no cap."""
 
 
+def default_burst(rate: float) -> float:
+    """Mails that may go at once above a rate, unless a catalog says otherwise."""
+    return max(1.0, rate / 10)
+
+
 def lanes_for(engine: Limits, partitions: int) -> list[int]:
     """The engine's lanes in a layout of so many partitions. It is layout: change it only when drained.
 

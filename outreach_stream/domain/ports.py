@@ -1,26 +1,12 @@
 """The world as the decisions see it: protocols that belong to their user, with obligations."""
 
 from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from outreach_stream.domain.events import SendRequested
+from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import Outcome, Refusal
 from outreach_stream.domain.policy import Policy
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingMessage:
-    """One rendered mail for one recipient, ready for the wire."""
-
-    message_id: str
-    """The Message-ID header's value, the same on every attempt."""
-    sender: str
-    """Envelope sender: the bare address that bounces go to."""
-    recipient: str
-    """Envelope recipient: one bare address."""
-    content: bytes = b""
-    """The whole MIME message, its lines ending in CRLF; 8-bit bodies are fine, dots are not yet stuffed."""
 
 
 class Connection(Protocol):
@@ -48,6 +34,13 @@ class Connection(Protocol):
 class Engine(Protocol):
     """A way to send mail. It makes single attempts; pace, retries and the fuse are its caller's."""
 
+    @property
+    def rate(self) -> float | None:
+        """Mails per second that the provider allows the account in all; None: it does not say, or not yet.
+
+        Known as soon as `acquire` has returned a connection. Its user keeps to it where the catalog gives no rate.
+        """
+
     async def acquire(self) -> Connection | Refusal:
         """A connection for the caller alone, or why there is none (never `InDoubt`: nothing was handed over).
 
@@ -63,6 +56,16 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Close all connections politely but briefly (seconds). A later `acquire` gets a `Transient`."""
+
+
+class Finding(NamedTuple):
+    """One line of an engine's preflight."""
+
+    step: Literal["settings", "dns", "connect", "tls", "login", "quota", "sender", "mail"]
+    good: bool | None
+    """None: neither good nor bad, or not to be found out here; `text` says why."""
+    text: str
+    """What was found and, if it is bad, what to do. Holds no secret; may name the catalog's own addresses."""
 
 
 class Unrenderable(Exception):  # noqa: N818 - it says what the mail is

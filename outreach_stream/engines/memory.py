@@ -1,11 +1,20 @@
 """An engine that sends nothing and remembers everything: scripted answers for tests and rehearsals."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import Accepted, Outcome, Refusal, Transient
-from outreach_stream.domain.ports import Connection, OutgoingMessage
+from outreach_stream.domain.ports import Connection, Finding
+from outreach_stream.engines.config import EngineConfig, EngineKind
+
+
+class MemoryConfig(EngineConfig):
+    """A rehearsal: everything is done but the sending."""
+
+    kind: Literal["memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,8 @@ class MemoryConnection:
     async def hand_over(self, message: OutgoingMessage) -> Outcome:
         """Answer as the script says; see `outreach_stream.domain.ports.Connection`."""
         self.handed_over = False
-        self._engine.attempts.append(message)
+        if self._engine.keep:
+            self._engine.attempts.append(message)
         answer = self._engine.script(message)
         if not isinstance(answer, Answer):
             answer = Answer(answer)
@@ -46,7 +56,7 @@ class MemoryConnection:
         self.handed_over = answer.handed_over
         if answer.after:
             await asyncio.sleep(answer.after)
-        if isinstance(answer.outcome, Accepted):
+        if self._engine.keep and isinstance(answer.outcome, Accepted):
             self._engine.sent.append(message)
         return answer.outcome
 
@@ -54,7 +64,9 @@ class MemoryConnection:
 class MemoryEngine:
     """See `outreach_stream.domain.ports.Engine`; its attributes may be changed and read at any time."""
 
-    def __init__(self, script: Script = accept, *, concurrency: int = 10) -> None:
+    def __init__(self, script: Script = accept, *, concurrency: int = 10, keep: bool = True) -> None:
+        """`keep`: remember what was handed over, for a test to look at."""
+        self.keep = keep
         self.script = script
         self.attempts: list[OutgoingMessage] = []
         """What was handed over, in order, whatever the answer."""
@@ -62,6 +74,8 @@ class MemoryEngine:
         """What was accepted."""
         self.unreachable: Refusal | None = None
         """What `acquire` answers while it is set."""
+        self.rate: float | None = None
+        """See `outreach_stream.domain.ports.Engine`."""
         self._slots = asyncio.Semaphore(concurrency)
         self._closed = False
 
@@ -81,3 +95,11 @@ class MemoryEngine:
     async def close(self) -> None:
         """Refuse whoever comes later."""
         self._closed = True
+
+
+async def check(_config: MemoryConfig, _senders: Sequence[str]) -> AsyncIterator[Finding]:
+    """Nothing can be wrong with it, but that it sends nothing."""
+    yield Finding("settings", None, "a memory engine sends nothing: for rehearsals only")
+
+
+KIND = EngineKind(MemoryConfig, lambda config: MemoryEngine(concurrency=config.concurrency, keep=False), check)

@@ -14,6 +14,11 @@ class MissingEngine:
         self._find = find
         self._engine: Engine | None = None
 
+    @property
+    def rate(self) -> float | None:
+        """The engine's, once it has come."""
+        return self._engine.rate if self._engine else None
+
     async def acquire(self) -> Connection | Refusal:
         """The engine's connection, or why there is none."""
         if self._engine is None:

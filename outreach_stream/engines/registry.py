@@ -1,13 +1,77 @@
-"""Which engine belongs to which kind of configuration."""
+"""Which kinds of engine there are: those below, and those that installed packages bring as entry points."""
 
-from outreach_stream.catalog.models import Engine as Config
-from outreach_stream.catalog.models import SmtpEngine as SmtpConfig
-from outreach_stream.domain.ports import Engine
-from outreach_stream.engines.smtp import SmtpEngine
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from outreach_stream.domain.ports import Engine, Finding
+from outreach_stream.engines.config import EngineConfig, EngineKind
+
+BUILT_IN = {
+    "smtp": "outreach_stream.engines.smtp",
+    "sendgrid": "outreach_stream.engines.sendgrid",
+    "ses": "outreach_stream.engines.ses",
+    "mailgun": "outreach_stream.engines.mailgun",
+    "memory": "outreach_stream.engines.memory",
+}
+"""Kind, and the module whose `KIND` it is: imported when a catalog first names it."""
+
+GROUP = "outreach_stream.engines"
+"""Entry points of this group are further kinds: the name is the kind, the object an `EngineKind`."""
 
 
-def build(config: Config) -> Engine:
-    """The engine that `config` describes. One line for each kind; touches neither network nor files."""
-    match config:
-        case SmtpConfig():
-            return SmtpEngine(config)
+def engine_from(data: Mapping[str, Any]) -> EngineConfig:
+    """The engine that `data` describes; raises pydantic's `ValidationError`."""
+    config: EngineConfig = kind(data).config.model_validate(data)
+    return config
+
+
+def build(config: EngineConfig) -> Engine:
+    """The engine that `config` describes; touches neither network nor files."""
+    return _kind(config.kind).build(config)
+
+
+def check(config: EngineConfig, senders: Sequence[str]) -> AsyncIterator[Finding]:
+    """The engine's preflight; see `EngineKind.check`."""
+    return _kind(config.kind).check(config, senders)
+
+
+def kind(data: Mapping[str, Any]) -> EngineKind[Any]:
+    """The kind that a catalog's file names; raises `ValidationError` if it names none, or none that is here."""
+    name = data.get("kind")
+    if isinstance(name, str) and name in kinds():
+        try:
+            return _kind(name)
+        except Exception as error:  # whatever a foreign package does while it is imported is a file's mistake
+            raise _wrong(f"cannot be loaded here: {type(error).__name__}: {error}") from error
+    if name is None:
+        raise _wrong(f"is missing: write one of {', '.join(kinds())}")
+    raise _wrong(f"there is no such kind of engine: write one of {', '.join(kinds())}")
+
+
+def kinds() -> list[str]:
+    """All kinds, in the order of their names."""
+    return sorted({*BUILT_IN, *_entry_points()})
+
+
+@cache
+def _kind(name: str) -> EngineKind[Any]:
+    found = import_module(BUILT_IN[name]).KIND if name in BUILT_IN else _entry_points()[name].load()
+    if not isinstance(found, EngineKind):
+        raise TypeError(f"{name} is no EngineKind")
+    return found
+
+
+@cache
+def _entry_points() -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _wrong(message: str) -> ValidationError:
+    problem = InitErrorDetails(type=PydanticCustomError("engine_kind", message), loc=("kind",), input=None)
+    return ValidationError.from_exception_data("engine", [problem], hide_input=True)

@@ -6,9 +6,10 @@ from typing import cast
 
 import aiosmtplib
 
-from outreach_stream.catalog.models import SmtpEngine as SmtpConfig
 from outreach_stream.domain.outcomes import Refusal
-from outreach_stream.engines.smtp_errors import MisconfiguredEngine, failure
+from outreach_stream.engines.failures import MisconfiguredEngine, tls_context
+from outreach_stream.engines.smtp_config import SmtpConfig
+from outreach_stream.engines.smtp_errors import failure
 from outreach_stream.engines.smtp_replies import Phase
 from outreach_stream.engines.smtp_session import Abilities, Session
 from outreach_stream.engines.smtp_transaction import SmtpConnection
@@ -35,7 +36,8 @@ class SmtpConnector:
         try:
             async with asyncio.timeout(self._config.timeouts.connect):
                 if self._tls is None and self._config.security != "none":
-                    self._tls = await asyncio.to_thread(_tls_context, self._config)
+                    self._tls = await asyncio.to_thread(
+                        tls_context, self._config.ca_file, verify=self._config.verify_certificates)
                 return await attempt.run(self._tls)
         except Exception as error:  # noqa: BLE001 - `failure` raises what it does not know
             return cast("Refusal", failure(attempt.phase, error))
@@ -100,15 +102,3 @@ class _Attempt:
             size=size is not None,
         )
         return Session(SmtpWire(cast("asyncio.Transport", client.transport)), abilities)
-
-
-def _tls_context(config: SmtpConfig) -> ssl.SSLContext:
-    """Blocks while it reads files. Raises `MisconfiguredEngine`."""
-    try:
-        context = ssl.create_default_context(cafile=config.ca_file)
-    except OSError as error:
-        raise MisconfiguredEngine(f"ca_file cannot be used: {type(error).__name__}") from error
-    if not config.verify_certificates:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

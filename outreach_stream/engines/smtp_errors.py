@@ -1,22 +1,13 @@
 """Exceptions of connections and of aiosmtplib, translated once into outcomes."""
 
-import ssl
 from collections.abc import Callable
 from typing import Any
 
 import aiosmtplib
 
-from outreach_stream.catalog.values import UnresolvedReference
-from outreach_stream.domain.outcomes import EngineStopped, InDoubt, Outcome, Transient
+from outreach_stream.domain.outcomes import Outcome
+from outreach_stream.engines.failures import NETWORK, Translate, lost, stopped
 from outreach_stream.engines.smtp_replies import Phase, Reply, classify
-
-
-class MalformedReply(ConnectionError):  # noqa: N818 - named as it is said
-    """The server said something that is no SMTP reply, or spoke unasked: the two are out of step."""
-
-
-class MisconfiguredEngine(Exception):  # noqa: N818
-    """What the configuration asks for cannot be done, here or with this server."""
 
 
 def failure(phase: Phase, error: BaseException) -> Outcome:
@@ -31,15 +22,8 @@ def failure(phase: Phase, error: BaseException) -> Outcome:
     raise error
 
 
-def _lost(reason: str) -> Callable[[Phase, Any], Outcome]:
-    def translate(phase: Phase, error: BaseException) -> Outcome:
-        kind = InDoubt if phase is Phase.DOT else Transient
-        return kind(f"{phase}_{reason}", f"{type(error).__name__}: {error}")
-    return translate
-
-
-def _stopped(reason: str) -> Callable[[Phase, Any], Outcome]:
-    return lambda phase, error: EngineStopped(f"{phase}_{reason}", str(error))
+def _in_phase(translate: Translate) -> Callable[[Phase, Any], Outcome]:
+    return lambda phase, error: translate(phase, phase is Phase.DOT, error)
 
 
 def _replied(fixed: Phase | None = None) -> Callable[[Phase, Any], Outcome]:
@@ -54,7 +38,7 @@ def _not_connected(phase: Phase, error: BaseException) -> Outcome:
     cause = error.__cause__
     if isinstance(cause, OSError) and not isinstance(cause, aiosmtplib.SMTPException):
         return failure(phase, cause)
-    return _lost("connection_lost")(phase, error)
+    return lost("connection_lost")(phase, phase is Phase.DOT, error)
 
 
 def _every_recipient(_phase: Phase, error: aiosmtplib.SMTPRecipientsRefused) -> Outcome:
@@ -62,26 +46,15 @@ def _every_recipient(_phase: Phase, error: aiosmtplib.SMTPRecipientsRefused) -> 
 
 
 TRANSLATIONS: dict[type[BaseException], Callable[[Phase, Any], Outcome]] = {
-    TimeoutError: _lost("timeout"),
-    MalformedReply: _lost("malformed_reply"),
-    ConnectionError: _lost("connection_lost"),
-    OSError: _lost("network_error"),  # no route, name not found: passing, as a rule
-    # A certificate does not become trusted by trying again, and nobody should be mailed through a stranger.
-    ssl.SSLCertVerificationError: _stopped("certificate_not_trusted"),
-    ssl.SSLError: _lost("tls_failed"),
-    UnresolvedReference: _stopped("missing_secret"),
-    MisconfiguredEngine: _stopped("misconfigured"),
-    # Both come from values that aiosmtplib refuses before it sends them; a codec's words may quote a password.
-    ValueError: _stopped("misconfigured"),
-    UnicodeError: lambda phase, _: EngineStopped(f"{phase}_misconfigured", "a host, user name or password is unfit"),
+    **{kind: _in_phase(translate) for kind, translate in NETWORK.items()},
     # All of aiosmtplib's; a test notices when it grows another.
-    aiosmtplib.SMTPException: _lost("protocol_error"),
-    aiosmtplib.SMTPServerDisconnected: _lost("connection_lost"),
+    aiosmtplib.SMTPException: _in_phase(lost("protocol_error")),
+    aiosmtplib.SMTPServerDisconnected: _in_phase(lost("connection_lost")),
     aiosmtplib.SMTPConnectError: _not_connected,
-    aiosmtplib.SMTPTimeoutError: _lost("timeout"),
-    aiosmtplib.SMTPConnectTimeoutError: _lost("timeout"),
-    aiosmtplib.SMTPReadTimeoutError: _lost("timeout"),
-    aiosmtplib.SMTPNotSupported: _stopped("not_offered"),
+    aiosmtplib.SMTPTimeoutError: _in_phase(lost("timeout")),
+    aiosmtplib.SMTPConnectTimeoutError: _in_phase(lost("timeout")),
+    aiosmtplib.SMTPReadTimeoutError: _in_phase(lost("timeout")),
+    aiosmtplib.SMTPNotSupported: _in_phase(stopped("not_offered")),
     aiosmtplib.SMTPResponseException: _replied(),
     aiosmtplib.SMTPConnectResponseError: _replied(Phase.GREETING),
     aiosmtplib.SMTPHeloError: _replied(Phase.EHLO),

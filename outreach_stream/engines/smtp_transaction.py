@@ -5,9 +5,9 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from outreach_stream.catalog.models import SmtpTimeouts
+from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import Accepted, Failure, Outcome, Refusal, Transient, masked
-from outreach_stream.domain.ports import OutgoingMessage
+from outreach_stream.engines.smtp_config import SmtpTimeouts
 from outreach_stream.engines.smtp_errors import failure
 from outreach_stream.engines.smtp_replies import Phase, Reply, classify
 from outreach_stream.engines.smtp_session import Session
@@ -66,8 +66,6 @@ class SmtpConnection:
         stale connection has taken nothing of the message: it is replaced, once, within the same attempt.
         """
         self.handed_over = False
-        if refusal := self.abilities.refusal(message):
-            return refusal
         outcome = await self._attempt(message)
         if not self._stale:
             return outcome
@@ -76,15 +74,26 @@ class SmtpConnection:
         if not isinstance(fresh, Session):
             return fresh
         self._adopt(fresh)
-        return self.abilities.refusal(message) or await self._attempt(message)
+        return await self._attempt(message)
+
+    def abort(self) -> None:
+        """Hang up."""
+        self.wire.abort()
+
+    async def goodbye(self, limit: float) -> None:
+        """Say QUIT and close, within `limit` seconds. Raises nothing."""
+        await self.wire.quit(limit)
 
     async def _attempt(self, message: OutgoingMessage) -> Outcome:
+        content = self.abilities.content(message)
+        if refusal := self.abilities.refusal(message, content):
+            return refusal
         old = self.messages > 0 or asyncio.get_running_loop().time() - self._opened > _YOUNG
         self._in_transaction = True  # stays so when cancelled: then nothing may follow on this connection
         self.messages += 1
         self._replies = 0
         try:
-            outcome = await self._transact(message)
+            outcome = await self._transact(message, content)
         except OSError as error:  # all that a wire raises: ConnectionError, TimeoutError
             self._stale = old and not self._replies and isinstance(error, ConnectionError)
             return self._failed(error)
@@ -104,8 +113,8 @@ class SmtpConnection:
         self._replies += 1
         return reply
 
-    async def _transact(self, message: OutgoingMessage) -> Outcome:
-        mail, rcpt = self.abilities.envelope(message)
+    async def _transact(self, message: OutgoingMessage, content: bytes) -> Outcome:
+        mail, rcpt = self.abilities.envelope(message, content)
         commands = [(Phase.MAIL, mail), (Phase.RCPT, rcpt), (Phase.DATA, b"DATA\r\n")]
         if self._needs_reset:
             # Only after a refusal: a 250 to the dot has cleared everything (RFC 5321 section 4.1.1.4), and some
@@ -121,7 +130,7 @@ class SmtpConnection:
             if not _expected(phase, reply):
                 outstanding = len(commands) - place if self.abilities.pipelining else 0
                 return await self._refused(phase, reply, outstanding, message)
-        return await self._deliver(message)
+        return await self._deliver(message, content)
 
     async def _refused(self, phase: Phase, reply: Reply, outstanding: int, message: OutgoingMessage) -> Outcome:
         """The outcome of a refused command, after the replies to those already sent with it have been read."""
@@ -135,8 +144,8 @@ class SmtpConnection:
             self._closing = True
         return outcome
 
-    async def _deliver(self, message: OutgoingMessage) -> Outcome:
-        data = wire_form(message.content)
+    async def _deliver(self, message: OutgoingMessage, content: bytes) -> Outcome:
+        data = wire_form(content)
         for start in range(0, len(data), _CHUNK):
             if start + _CHUNK >= len(data):
                 self._phase, self.handed_over = Phase.DOT, True

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from outreach_stream.engines.smtp_errors import MalformedReply
+from outreach_stream.engines.failures import MalformedReply
 from outreach_stream.engines.smtp_replies import Reply
 
 _REPLY_LIMIT = 32_768

@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from outreach_stream.catalog.models import Engine
 from outreach_stream.catalog.snapshot import Catalog
 from outreach_stream.delivery.throttle import factor_at
 from outreach_stream.domain.clock import iso
 from outreach_stream.domain.control import Control
+from outreach_stream.engines.config import EngineConfig
 
 
 class EngineState(BaseModel):
@@ -33,7 +33,7 @@ class EngineState(BaseModel):
     """Who stopped it."""
 
 
-def engine_state(engine: Engine, control: Control, now: float) -> EngineState:
+def engine_state(engine: EngineConfig, control: Control, now: float) -> EngineState:
     """Where the engine stands at `now`."""
     state = EngineState(id=engine.id, kind=engine.kind, rate=engine.rate, hourly=engine.hourly, daily=engine.daily)
     if fuse := control.fuse(engine.id):

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from outreach_stream.catalog.spec import WorkflowSpec
 from outreach_stream.domain.events import SendRequested
 from outreach_stream.domain.identity import message_id
+from outreach_stream.domain.message import Mailbox, OutgoingMessage
 from outreach_stream.domain.policy import Policy
-from outreach_stream.domain.ports import Brief, OutgoingMessage, Unrenderable
+from outreach_stream.domain.ports import Brief, Unrenderable
 from outreach_stream.rendering.failures import RenderError, TemplateErrors
 from outreach_stream.rendering.mime import skeleton_of
 from outreach_stream.rendering.templates import compile_spec
@@ -36,12 +37,12 @@ class SpecComposer:
         """The request's mail, dated `now` (seconds since the epoch); raises `Unrenderable`."""
         try:
             rendered = self.template.render(_Addressee(request.email, request.name or "", request.variables), {})
-            identity = message_id(request.run_id, request.chunk, request.index, self._domain)
-            content = self._skeleton.build(request.email, request.name or "", rendered, message_id=identity,
-                                           date=datetime.fromtimestamp(now, UTC))
+            mail = self._skeleton.mail(Mailbox(request.email, request.name or ""), rendered)
         except RenderError as error:
             raise Unrenderable(f"template: {error}") from error
-        return OutgoingMessage(identity, self._sender, request.email, content)
+        identity = message_id(request.run_id, request.chunk, request.index, self._domain)
+        write = partial(self._skeleton.write, mail, message_id=identity, second=int(now))
+        return OutgoingMessage(identity, self._sender, request.email, mail, write)
 
 
 class BrokenSpec:

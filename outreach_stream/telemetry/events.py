@@ -65,6 +65,8 @@ EVENTS = {
     "quota_not_written": "Kafka did not take the count of an engine's hourly and daily mails; tried again.",
     "request_outside_of_engines_lanes": "An engine's lanes were changed with requests under way.",
     "engine_limits_changed": "The catalog has other limits for an engine; kept from now on.",
+    "engine_rate_learnt": "The catalog gives no rate; the provider said what it allows, and that is kept.",
+    "engine_warning": "An engine's configuration works and should not be left so; `warning` says what and why.",
     # The streaming core.
     "before_release_failed": "A hook failed while partitions were leaving; what is finished is committed all the same.",
     "drain_gave_up": "Claimed work did not end in the drain's time.",

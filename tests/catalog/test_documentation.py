@@ -11,19 +11,17 @@ from pydantic import BaseModel
 from outreach_stream.catalog.models import (
     RecipientQuery,
     RetryRule,
-    SmtpConnections,
-    SmtpEngine,
-    SmtpTimeouts,
     Template,
     Workflow,
 )
+from outreach_stream.engines.smtp_config import SmtpConfig, SmtpConnections, SmtpTimeouts
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "catalog.md").read_text(encoding="utf-8")
 ROWS = [row.split(" | ") for row in re.findall(r"^\| (`.*) \|$", DOCUMENT, re.MULTILINE)]
 FIELDS = [name for cells in ROWS for name in re.findall(r"`([\w.]+)`", cells[0])]
 PREFIXES = {RecipientQuery: "recipients.", SmtpConnections: "connections.", SmtpTimeouts: "timeouts."}
 MODELS: tuple[type[BaseModel], ...] = (
-    Workflow, RecipientQuery, RetryRule, SmtpEngine, SmtpConnections, SmtpTimeouts, Template)
+    Workflow, RecipientQuery, RetryRule, SmtpConfig, SmtpConnections, SmtpTimeouts, Template)
 
 
 def fields() -> Iterator[str]:
@@ -56,5 +54,5 @@ def test_the_examples_load() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
     workflow, engine, template = map(yaml.safe_load, blocks)
     assert Workflow.model_validate(workflow).retry.attempts == 10
-    assert SmtpEngine.model_validate({"id": "main", **engine}).daily == 50_000
+    assert SmtpConfig.model_validate({"id": "main", **engine}).daily == 50_000
     assert Template.model_validate({"id": "spring-offer", **template}).subject

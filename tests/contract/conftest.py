@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from outreach_stream.catalog.models import SmtpEngine as SmtpConfig
+from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import (
     Accepted,
     InDoubt,
@@ -15,9 +15,10 @@ from outreach_stream.domain.outcomes import (
     Throttled,
     Transient,
 )
-from outreach_stream.domain.ports import Engine, OutgoingMessage
+from outreach_stream.domain.ports import Engine
 from outreach_stream.engines.memory import Answer, MemoryEngine
 from outreach_stream.engines.smtp import SmtpEngine
+from outreach_stream.engines.smtp_config import SmtpConfig
 from outreach_stream.inbox import Inbox
 
 ANSWERS = {
@@ -49,7 +50,7 @@ class MemoryWorld:
 
     def _script(self, message: OutgoingMessage) -> Answer:
         name = message.recipient.partition("@")[0].partition("-")[0]
-        return ANSWERS["huge" if len(message.content) > 100_000 else name]
+        return ANSWERS["huge" if len(message.mime()) > 100_000 else name]
 
     def received(self) -> list[str]:
         return [message.recipient for message in self._engine.sent]

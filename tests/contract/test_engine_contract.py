@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import (
     Accepted,
     Failure,
@@ -14,12 +15,13 @@ from outreach_stream.domain.outcomes import (
     Throttled,
     Transient,
 )
-from outreach_stream.domain.ports import Connection, Engine, OutgoingMessage
+from outreach_stream.domain.ports import Connection, Engine
+from tests.messages import raw
 
 
 def mail(name: str, size: int = 0) -> OutgoingMessage:
     content = b"Message-ID: <m@s.example>\r\nSubject: Hi\r\n\r\n.Hello\r\n" + b"x" * size
-    return OutgoingMessage("<m@s.example>", "news@s.example", f"{name}@r.example", content)
+    return raw("<m@s.example>", "news@s.example", f"{name}@r.example", content)
 
 
 async def acquired(engine: Engine) -> Connection:

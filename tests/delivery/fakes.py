@@ -6,9 +6,11 @@ from typing import Any
 from outreach_stream.domain.events import SendRequested
 from outreach_stream.domain.identity import send_id
 from outreach_stream.domain.marks import Marks
+from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import Accepted, Outcome, Transient
-from outreach_stream.domain.ports import OutgoingMessage, Unrenderable
+from outreach_stream.domain.ports import Unrenderable
 from outreach_stream.engines.memory import Script
+from tests.messages import raw
 
 BULK, EXPRESS, RUN, NOW = "bulk", "express", "run", 1_000.0
 
@@ -97,7 +99,7 @@ class PlainComposer:
             raise Unrenderable("template: subject: 'broken' is undefined")
         if request.variables.get("bug"):
             raise KeyError("bug")
-        return OutgoingMessage(send_id(request.run_id, request.chunk, request.index), "us@x.example", request.email)
+        return raw(send_id(request.run_id, request.chunk, request.index), "us@x.example", request.email)
 
 
 def request(index: int, **fields: Any) -> SendRequested:

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from outreach_stream.domain.marks import Mark
+from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import Accepted, InDoubt, RecipientRejected, Throttled, Transient
-from outreach_stream.domain.ports import OutgoingMessage
 from outreach_stream.domain.states import RecipientStatus
 
 from .conftest import BULK, EXPRESS, NOW, World, request

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from outreach_stream.domain.control import EngineFuse, RunOrder, Subject
+from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import Accepted, EngineStopped, InDoubt, RecipientRejected, Transient
 from outreach_stream.domain.policy import Policy, Retry, WhenInDoubt
-from outreach_stream.domain.ports import OutgoingMessage
 from outreach_stream.domain.states import SENDING_ENDS, RecipientStatus
 from outreach_stream.engines.memory import Answer
 

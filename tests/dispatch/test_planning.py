@@ -8,8 +8,10 @@ from outreach_stream.dispatch import planning
 from outreach_stream.dispatch.planning import LARGEST_PARAMETERS, RETRY_PAUSES, Planner
 from outreach_stream.dispatch.ports import CannotPlan, People
 from outreach_stream.domain.events import RunChunk, RunPlanned, RunRequested
+from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.policy import Policy, Route
-from outreach_stream.domain.ports import OutgoingMessage, Unrenderable
+from outreach_stream.domain.ports import Unrenderable
+from tests.messages import raw
 
 NOW = 1_000.0
 
@@ -30,7 +32,7 @@ class Material:
         self.composed.append(request)
         if request.email in self.unrenderable:
             raise Unrenderable("template welcome, text: line 3: reads 'city', which is not defined")
-        return OutgoingMessage("<id@x>", "s@x.org", request.email)
+        return raw("<id@x>", "s@x.org", request.email)
 
     @contextlib.asynccontextmanager
     async def people(self):

@@ -9,7 +9,8 @@ import aiosmtplib.errors
 import pytest
 
 from outreach_stream.domain.outcomes import EngineStopped, InDoubt, Outcome, RecipientRejected, Transient
-from outreach_stream.engines.smtp_errors import TRANSLATIONS, MalformedReply, failure
+from outreach_stream.engines.failures import MalformedReply
+from outreach_stream.engines.smtp_errors import TRANSLATIONS, failure
 from outreach_stream.engines.smtp_replies import Phase
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from outreach_stream.catalog.models import SmtpEngine as SmtpConfig
 from outreach_stream.domain.outcomes import Accepted, EngineStopped, Failure, MessageRejected, RecipientRejected
-from outreach_stream.domain.ports import OutgoingMessage
 from outreach_stream.engines.smtp import SmtpEngine
+from outreach_stream.engines.smtp_config import SmtpConfig
+from tests.messages import raw
 
 BODY = "Message-ID: <1@s>\r\nSubject: x\r\n\r\n.dot\r\n..two\r\n.\r\nGrüße\r\n".encode()
 
@@ -26,7 +26,7 @@ async def send(engine: SmtpEngine, recipient: str = "joe@r.example", body: bytes
     connection = await engine.acquire()
     if isinstance(connection, Failure):
         return connection
-    outcome = await connection.hand_over(OutgoingMessage("<1@s>", "n@s.example", recipient, body))
+    outcome = await connection.hand_over(raw("<1@s>", "n@s.example", recipient, body))
     engine.release(connection)
     return outcome
 

@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from outreach_stream.catalog.models import SmtpEngine as SmtpConfig
 from outreach_stream.domain.outcomes import (
     Accepted,
     EngineStopped,
@@ -16,9 +15,10 @@ from outreach_stream.domain.outcomes import (
     Throttled,
     Transient,
 )
-from outreach_stream.domain.ports import OutgoingMessage
 from outreach_stream.engines.smtp import SmtpEngine
+from outreach_stream.engines.smtp_config import SmtpConfig
 from outreach_stream.inbox import Inbox, Limit, Mode
+from tests.messages import raw
 
 COMMAND, DATA = 0.4, 0.8
 BODY = b"Message-ID: <1@s>\r\n\r\nHello\r\n"
@@ -52,7 +52,7 @@ async def send(engine: SmtpEngine, name: str = "joe", body: bytes = BODY):
     if isinstance(connection, Failure):
         return connection
     outcome = await asyncio.wait_for(
-        connection.hand_over(OutgoingMessage("<1@s>", "n@s.example", f"{name}@r.example", body)), 5)
+        connection.hand_over(raw("<1@s>", "n@s.example", f"{name}@r.example", body)), 5)
     engine.release(connection)
     return outcome
 

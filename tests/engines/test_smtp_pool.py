@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from outreach_stream.catalog.models import SmtpEngine as SmtpConfig
 from outreach_stream.domain.outcomes import Accepted, Failure, Transient
-from outreach_stream.domain.ports import OutgoingMessage
 from outreach_stream.engines.smtp import SmtpEngine
+from outreach_stream.engines.smtp_config import SmtpConfig
 from outreach_stream.inbox import Inbox
+from tests.messages import raw
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def engine_for(inbox: Inbox, **connections) -> SmtpEngine:
 async def send(engine: SmtpEngine, name: str = "joe"):
     connection = await engine.acquire()
     assert not isinstance(connection, Failure)
-    outcome = await connection.hand_over(OutgoingMessage("<1@s>", "n@s.example", f"{name}@r.example", b"x\r\n"))
+    outcome = await connection.hand_over(raw("<1@s>", "n@s.example", f"{name}@r.example", b"x\r\n"))
     engine.release(connection)
     return outcome
 

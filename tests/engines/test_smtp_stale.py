@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from outreach_stream.catalog.models import SmtpEngine as SmtpConfig
 from outreach_stream.domain.outcomes import Accepted, Failure, InDoubt, Throttled, Transient
-from outreach_stream.domain.ports import OutgoingMessage
 from outreach_stream.engines import smtp_transaction
 from outreach_stream.engines.smtp import SmtpEngine
+from outreach_stream.engines.smtp_config import SmtpConfig
+from tests.messages import raw
 
-MAIL = OutgoingMessage("<1@s>", "n@s.example", "joe@r.example", b"Subject: x\r\n\r\nHello\r\n")
+MAIL = raw("<1@s>", "n@s.example", "joe@r.example", b"Subject: x\r\n\r\nHello\r\n")
 
 
 @asynccontextmanager

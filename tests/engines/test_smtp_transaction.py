@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from outreach_stream.catalog.models import SmtpEngine as SmtpConfig
 from outreach_stream.domain.outcomes import Accepted, InDoubt, RecipientRejected, Transient
-from outreach_stream.domain.ports import OutgoingMessage
 from outreach_stream.engines.smtp import SmtpEngine
+from outreach_stream.engines.smtp_config import SmtpConfig
 from outreach_stream.engines.smtp_transaction import wire_form
+from tests.messages import raw
 
-MAIL = OutgoingMessage("<1@s>", "n@s.example", "joe@r.example", b"Subject: x\r\n\r\nHello\r\n")
+MAIL = raw("<1@s>", "n@s.example", "joe@r.example", b"Subject: x\r\n\r\nHello\r\n")
 HELLO = "250-x\r\n250-8BITMIME\r\n250 PIPELINING\r\n"
 
 
@@ -117,7 +117,7 @@ async def test_a_link_lost_within_the_message_is_no_doubt():
         writer.write(ENVELOPE)
         await reader.read(1_000)
         await asyncio.sleep(0.2)
-    big = OutgoingMessage("<1@s>", "n@s.example", "joe@r.example", b"0123456789abc\r\n" * 2_000_000)
+    big = raw("<1@s>", "n@s.example", "joe@r.example", b"0123456789abc\r\n" * 2_000_000)
     async with connected(script) as connection:
         outcome = await connection.hand_over(big)
         assert type(outcome) is Transient

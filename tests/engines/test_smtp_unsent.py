@@ -5,10 +5,10 @@ import socket
 
 import pytest
 
-from outreach_stream.catalog.models import SmtpEngine as SmtpConfig
 from outreach_stream.domain.outcomes import Transient
-from outreach_stream.domain.ports import OutgoingMessage
 from outreach_stream.engines.smtp import SmtpEngine
+from outreach_stream.engines.smtp_config import SmtpConfig
+from tests.messages import raw
 
 BODY = b"A line of no importance.\r\n" * 2_400
 """Goes out with one write, and is more than the narrowed buffers on both sides hold."""
@@ -50,7 +50,7 @@ async def test_a_dot_that_never_left_is_no_doubt(ends):
     connection = await engine.acquire()
     connection.wire._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
 
-    outcome = await connection.hand_over(OutgoingMessage("<1@s>", "n@s.example", "joe@r.example", BODY))
+    outcome = await connection.hand_over(raw("<1@s>", "n@s.example", "joe@r.example", BODY))
     received = await asyncio.wait_for(seen, 5)
 
     assert type(outcome) is Transient

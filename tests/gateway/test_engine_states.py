@@ -1,12 +1,12 @@
 """Where an engine stands: from the catalog and from what is ordered."""
 
 from outreach_stream.catalog.memory import MemoryCatalog
-from outreach_stream.catalog.models import SmtpEngine
 from outreach_stream.cli.engine import said
 from outreach_stream.domain.control import Control, EngineFuse, EngineThrottle
+from outreach_stream.engines.smtp_config import SmtpConfig
 from outreach_stream.gateway.engines import engine_state, engine_states
 
-RELAY = SmtpEngine(id="relay", kind="smtp", host="localhost", security="none", rate=50, hourly=1_000)
+RELAY = SmtpConfig(id="relay", kind="smtp", host="localhost", security="none", rate=50, hourly=1_000)
 
 
 def control(fuse: EngineFuse | None = None, throttle: EngineThrottle | None = None) -> Control:

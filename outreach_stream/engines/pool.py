@@ -3,44 +3,64 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
-from outreach_stream.domain.outcomes import Refusal, Transient
-from outreach_stream.engines.smtp_transaction import SmtpConnection
+from outreach_stream.domain.outcomes import Failure, Refusal, Transient
+from outreach_stream.domain.ports import Connection
 
-QUIT_LIMIT = 2.0
-"""Seconds a server may take to answer QUIT before it is hung up on."""
+GOODBYE_LIMIT = 2.0
+"""Seconds that a goodbye may take before the other side is hung up on."""
 
 
-class SmtpPool:
+class Pooled(Connection, Protocol):
+    """A connection that may be kept for the next message."""
+
+    messages: int
+    """Messages it has been used for."""
+    idle_since: float
+    """Of the event loop's time; the pool's own."""
+
+    @property
+    def reusable(self) -> bool:
+        """Whether it stands, and another message may follow."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+    async def goodbye(self, limit: float) -> None:
+        """Close politely, within so many seconds. Raises nothing."""
+
+
+class Pool[C: Pooled]:
     """Lends connections out, the warmest first, so that those not needed grow idle and are closed."""
 
-    def __init__(self, connect: Callable[[], Awaitable[SmtpConnection | Refusal]], *,
+    def __init__(self, connect: Callable[[], Awaitable[C | Refusal]], *,
                  size: int, idle: float, max_messages: int) -> None:
         self._connect = connect
         self._idle_limit = idle
         self._max_messages = max_messages
         self._slots = asyncio.Semaphore(size)
-        self._idle: deque[SmtpConnection] = deque()  # the longest idle at the left
+        self._idle: deque[C] = deque()  # the longest idle at the left
         self._farewells: set[asyncio.Task[None]] = set()
         self._reaper: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def acquire(self) -> SmtpConnection | Refusal:
+    async def acquire(self) -> C | Refusal:
         """See `outreach_stream.domain.ports.Engine`."""
         await self._slots.acquire()
         try:
             if self._closed:
-                found: SmtpConnection | Refusal = Transient("engine_closed")
+                found: C | Refusal = Transient("engine_closed")
             else:
                 found = self._warm() or await self._connect()
         except BaseException:
             self._slots.release()
             raise
-        if not isinstance(found, SmtpConnection):
+        if isinstance(found, Failure):
             self._slots.release()
         return found
 
-    def release(self, connection: SmtpConnection) -> None:
+    def release(self, connection: C) -> None:
         """See `outreach_stream.domain.ports.Engine`."""
         if connection.reusable and not self._closed and connection.messages >= self._max_messages:
             # The slot is free only when the connection is gone: servers count those still saying goodbye.
@@ -48,7 +68,7 @@ class SmtpPool:
             return
         self._slots.release()
         if self._closed or not connection.reusable:
-            connection.wire.abort()
+            connection.abort()
             return
         connection.idle_since = asyncio.get_running_loop().time()
         self._idle.append(connection)
@@ -56,7 +76,7 @@ class SmtpPool:
             self._reap()
 
     async def close(self) -> None:
-        """Quit every idle connection; those still lent out are hung up when they come back."""
+        """Say goodbye to every idle connection; those still lent out are hung up when they come back."""
         self._closed = True
         if self._reaper:
             self._reaper.cancel()
@@ -65,22 +85,22 @@ class SmtpPool:
         if self._farewells:
             await asyncio.wait(self._farewells)
 
-    def _warm(self) -> SmtpConnection | None:
+    def _warm(self) -> C | None:
         while self._idle:
             connection = self._idle.pop()
             if connection.reusable:
                 return connection
-            connection.wire.abort()  # the server closed it, or said something unasked, while it lay idle
+            connection.abort()  # the other side closed it, or said something unasked, while it lay idle
         return None
 
-    def _say_goodbye(self, connection: SmtpConnection) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(connection.wire.quit(QUIT_LIMIT))
+    def _say_goodbye(self, connection: C) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(connection.goodbye(GOODBYE_LIMIT))
         self._farewells.add(task)
         task.add_done_callback(self._farewells.discard)
         return task
 
     def _reap(self) -> None:
-        """Quit what has been idle for too long; runs again when the next one will have been."""
+        """Say goodbye to what has been idle for too long; runs again when the next one will have been."""
         loop = asyncio.get_running_loop()
         while self._idle and self._idle[0].idle_since + self._idle_limit <= loop.time():
             self._say_goodbye(self._idle.popleft())
