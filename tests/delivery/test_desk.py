@@ -150,3 +150,27 @@ async def test_a_place_is_given_back_once() -> None:
     assert desk.places.free == 1
     second.give()
     assert desk.places.free == desk.size == 2
+
+
+async def test_a_rate_that_the_provider_tells_is_kept_where_the_catalog_gives_none() -> None:
+    """It is known with the first connection, before the first mail, and followed when it changes."""
+    heard = Heard()
+    heard.engine.rate = 20.0
+    assert heard.desk.bucket.unlimited
+    await heard.desk.connect(lambda: False)
+    assert not heard.desk.bucket.unlimited
+    assert 0 < heard.desk.bucket.wait_time() <= 1 / 20
+    heard.engine.rate = 1.0
+    await heard.desk.connect(lambda: False)
+    assert 1 / 20 < heard.desk.bucket.wait_time() <= 1
+
+
+async def test_a_rate_of_the_catalog_is_never_overruled_by_the_providers() -> None:
+    """What the operator wrote counts, be it faster or slower; and when it goes, the provider's is back."""
+    heard = Heard(rate=50.0)
+    heard.engine.rate = 1.0
+    await heard.desk.connect(lambda: False)
+    assert heard.desk.bucket.wait_time() <= 1 / 50
+    heard.desk.limit(Allowance(None, None, [0]))
+    heard.desk.own({0}, {0})
+    assert 1 / 50 < heard.desk.bucket.wait_time() <= 1
