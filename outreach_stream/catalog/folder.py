@@ -1,4 +1,4 @@
-"""A catalog in a folder: `workflows/*.yaml`, `templates/*.yaml` with their bodies beside them, `engines/*.yaml`."""
+"""A catalog in a folder: workflows, templates with their bodies beside them, engines, schedules; one object a file."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -7,15 +7,17 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from outreach_stream.catalog.files import ReadProblem, absolute_database, body, read_mapping
+from outreach_stream.catalog.beside import Beside
+from outreach_stream.catalog.files import ReadProblem, absolute_database, read_mapping
 from outreach_stream.catalog.models import RecipientQuery, Suppression, Template, Workflow
+from outreach_stream.catalog.schedules import Schedule
 from outreach_stream.catalog.snapshot import Catalog, CatalogErrors, CatalogProblem, dangling
 from outreach_stream.engines.config import EngineConfig
 from outreach_stream.engines.registry import engine_from
 
 log = structlog.get_logger()
 
-_FOLDERS = ("workflows", "templates", "engines")
+_FOLDERS = ("workflows", "templates", "engines", "schedules")
 _ADVICE = {
     "extra_forbidden": "is not known here: remove it or correct its spelling",
     "missing": "is missing: add it",
@@ -83,11 +85,12 @@ class Reading:
             workflows=self._objects("workflows", self._workflow),
             templates=self._objects("templates", self._template),
             engines=self._objects("engines", lambda _file, data: engine_from(data)),
+            schedules=self._objects("schedules", lambda _file, data: Schedule.model_validate(data)),
         )
         self.problems += dangling(catalog, self.file_of, self.broken)
         return catalog
 
-    def _objects[T: Workflow | Template | EngineConfig](
+    def _objects[T: Workflow | Template | EngineConfig | Schedule](
         self, folder: str, build: Callable[[Path, dict[str, Any]], T],
     ) -> Mapping[str, T]:
         found: dict[str, T] = {}
@@ -125,10 +128,7 @@ class Reading:
         return workflow.model_copy(update=changes)
 
     def _template(self, file: Path, data: dict[str, Any]) -> Template:
-        for part in ("html", "text"):
-            if part in data:
-                data[part] = body(self.root, file.parent, part, data[part])
-        return Template.model_validate(data)
+        return Template.model_validate(data, context=Beside(self.root, file.parent))
 
 
 def _stat(file: Path) -> tuple[str, int, int]:

@@ -1,9 +1,10 @@
 """A catalog as it stood at one moment, and what may be wrong with it."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from outreach_stream.catalog.models import Template, Workflow
+from outreach_stream.catalog.schedules import Schedule
 from outreach_stream.domain.identity import canonical_workflow_id
 from outreach_stream.engines.config import EngineConfig
 
@@ -40,11 +41,12 @@ class UnknownEngine(LookupError):  # noqa: N818 - named as it is said
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Workflows, templates and engines by id; every reference between them resolves."""
+    """Workflows, templates, engines and schedules by id; every reference between them resolves."""
 
     workflows: Mapping[str, Workflow]
     templates: Mapping[str, Template]
     engines: Mapping[str, EngineConfig]
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
 
     def workflow(self, workflow_id: int | str) -> Workflow:
         """The workflow of this id (`1` is `"1"`); raises `UnknownWorkflow`, naming those there are."""
@@ -78,6 +80,24 @@ def dangling(
         for position, engine in enumerate(workflow.engines):
             if engine not in catalog.engines and ("engine", engine) not in broken:
                 yield CatalogProblem(file, f"engines[{position}]", _unknown("engine", engine, catalog.engines))
+    for schedule in catalog.schedules.values():
+        file = (file_of or {}).get(("schedule", schedule.id), f"schedule {schedule.id}")
+        runs = catalog.workflows.get(schedule.workflow)
+        if runs is not None:
+            yield from (CatalogProblem(file, *problem) for problem in _unfit(schedule, runs))
+        elif ("workflow", schedule.workflow) not in broken:
+            yield CatalogProblem(file, "workflow", _unknown("workflow", schedule.workflow, catalog.workflows))
+
+
+def _unfit(schedule: Schedule, workflow: Workflow) -> Iterator[tuple[str, str]]:
+    """Field and words of what keeps a schedule's triggers from becoming runs."""
+    if workflow.recipients is None:
+        yield "workflow", f"workflow {workflow.id} has no query, so nobody would be mailed: give it recipients"
+    for name in sorted(set(schedule.parameters) - set(workflow.parameters)):
+        yield "parameters", f"workflow {workflow.id} has no parameter {name!r}: remove it or correct its spelling"
+    for name, parameter in workflow.parameters.items():
+        if parameter.required and name not in schedule.parameters:
+            yield "parameters", f"workflow {workflow.id} needs the parameter {name!r}: add it"
 
 
 def _unknown(kind: str, wanted: str, known: Mapping[str, object]) -> str:

@@ -23,9 +23,12 @@ COMMANDS = {
                    "replay:replay"),
     "worker": Lazy(_SERVICES, "Work in one or more roles, until Ctrl-C or SIGTERM.", "worker:worker"),
     "gateway": Lazy(_SERVICES, "Serve the HTTP API: trigger runs and look at them.", "gateway:gateway"),
+    "ticker": Lazy(_SERVICES, "Trigger what schedules say, once for each slot, until Ctrl-C or SIGTERM.",
+                   "ticker:ticker"),
     "broker": Lazy(_SERVICES, "Run a real Kafka of one node in the foreground, until Ctrl-C.", "broker:broker"),
-    "engine": Lazy(_TROUBLE, "Show which engines take mail, stop one, let one go on.", "engine:app"),
+    "engine": Lazy(_TROUBLE, "Check engines, show which take mail, stop one, let one go on.", "engine:app"),
     "dead-letters": Lazy(_TROUBLE, "List, show and put back records that could not be read.", "dead_letters:app"),
+    "schedule": Lazy(_SETUP, "Show the catalog's schedules, and when they trigger next.", "schedule:app"),
     "topics": Lazy(_SETUP, "Create, check and list the topics.", "topics:app"),
     "catalog": Lazy(_SETUP, "Check the catalog of workflows, templates and engines.", "catalog:app"),
 }

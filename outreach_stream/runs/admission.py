@@ -7,14 +7,14 @@ import orjson
 from pydantic import JsonValue
 
 from outreach_stream.catalog.snapshot import Catalog, CatalogErrors, UnknownWorkflow
-from outreach_stream.catalog.spec import WorkflowSpec, WrongParameters, freeze
+from outreach_stream.catalog.spec import LARGEST_SPEC, WorkflowSpec, WrongParameters, freeze
 from outreach_stream.domain.clock import iso
 from outreach_stream.domain.events import ReplayRequested, RunRefused, RunRequested
 from outreach_stream.domain.identity import canonical_time, canonical_workflow_id, run_id
 from outreach_stream.domain.triggers import EXPRESS_LIMIT, Priority, WorkflowTriggered
 
 REQUEST_LIMIT = 384 * 1024
-"""Bytes of a run's request or spec at most: each must fit into one record, with what is noted beside it later."""
+"""Bytes of a run's request at most: it must fit into one record, with what is noted beside it later."""
 
 
 REASON_LIMIT = 1_000
@@ -79,8 +79,10 @@ def _freeze(run: str, trigger: WorkflowTriggered, catalog: Catalog, arrival: Arr
         parameters=_parameters(trigger, spec), recipients=trigger.recipients, body=body_digest(trigger),
         triggered_at=triggered_at, admitted_at=arrival.now, deadline=_deadline(trigger, spec, triggered_at, arrival),
         replay=trigger.replay)
-    _check_size("the trigger's recipients and parameters", len(request.encode()))
-    _check_size(f"workflow {spec.workflow.id} and its template", len(spec.model_dump_json().encode()))
+    _check_size("the trigger's recipients and parameters", len(request.encode()), REQUEST_LIMIT,
+                "use a query for many people")
+    _check_size(f"workflow {spec.workflow.id} and its template", len(spec.encoded), LARGEST_SPEC,
+                "shorten the bodies")
     if trigger.replay is None:
         return Admission(request, spec)
     own = bool(trigger.parameters)
@@ -122,9 +124,9 @@ def _deadline(trigger: WorkflowTriggered, spec: WorkflowSpec, triggered_at: floa
     return deadline
 
 
-def _check_size(what: str, size: int) -> None:
-    if size > REQUEST_LIMIT:
-        raise Refused(f"{what} are too large: {size:,} bytes, {REQUEST_LIMIT:,} at most; use a query for many people")
+def _check_size(what: str, size: int, most: int, advice: str) -> None:
+    if size > most:
+        raise Refused(f"{what} are too large: {size:,} bytes, {most:,} at most; {advice}")
 
 
 def _slot(trigger: WorkflowTriggered) -> str | None:

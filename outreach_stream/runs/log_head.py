@@ -45,9 +45,16 @@ def _run(request: RunRequested, record: RunRecord, state: RunState, counts: Coun
         id=request.run_id, state=state, reason=record.reason, warnings=record.warnings,
         trigger=LogTrigger(id=request.trigger_id, source=request.source, at=iso(request.triggered_at)),
         parent=request.replay.run_id if request.replay else None,
-        slot=request.slot, idempotency_key=request.idempotency_key, priority=request.priority,
+        slot=request.slot, lateness=_lateness(request), idempotency_key=request.idempotency_key,
+        priority=request.priority,
         states={entered: iso(at) for entered, at in record.states.items()},
         deadline=iso(request.deadline), deadline_passed=bool(counts.expired or record.given_up))
+
+
+def _lateness(request: RunRequested) -> float | None:
+    if request.slot is None:
+        return None
+    return round(request.triggered_at - datetime.fromisoformat(request.slot).timestamp(), 3)
 
 
 def _summary(request: RunRequested, record: RunRecord, counts: Counts) -> LogSummary:

@@ -32,6 +32,7 @@ class LogRun(Part):
     trigger: LogTrigger
     parent: str | None = Field(description="The run of which it replays some recipients; null: none")
     slot: str | None = Field(description="The occasion of its schedule; null: none")
+    lateness: float | None = Field(description="Seconds from its slot to its trigger; null: it has no slot")
     idempotency_key: str | None
     priority: Priority
     states: dict[RunState, str] = Field(description="When each state was entered")

@@ -22,6 +22,11 @@ EVENTS = {
     "broker_killed": "The embedded broker did not stop in time.",
     "broker_seen": "The gateway reaches the broker.",
     "broker_lost": "The gateway does not reach the broker; triggers are answered with 503.",
+    # Schedules.
+    "ticker_started": "Schedules are ticked: how many there are.",
+    "ticker_stopped": "The ticker has ended.",
+    "slot_triggered": "A slot of a schedule is in Kafka for sure; `late_seconds` after it was due.",
+    "slot_not_triggered": "Kafka did not confirm a slot's trigger in time; tried again at the next look.",
     # Triggers and runs.
     "trigger_published": "A trigger is in Kafka for sure.",
     "trigger_not_acknowledged": "Kafka did not confirm a trigger in time; its caller was told so.",
