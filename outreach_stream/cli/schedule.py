@@ -86,7 +86,7 @@ def _slot(schedule: Schedule, slot: Slot) -> dict[str, str]:
 def _next(schedule: Schedule, slot: Slot | None) -> str:
     if not schedule.enabled:
         return "disabled"
-    return f"{slot.due.astimezone(schedule.zone):%a %Y-%m-%d %H:%M}" if slot else "none any more"
+    return f"{slot.due.astimezone(schedule.zone):%a %Y-%m-%d %H:%M}" if slot else "over"
 
 
 def _print(found: list[tuple[Schedule, Slot]], *, as_json: bool) -> None:
