@@ -9,7 +9,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from outreach_stream.catalog.folder import FolderCatalog
 from outreach_stream.catalog.schedules import Schedule
@@ -33,10 +33,11 @@ def list_schedules(*, as_json: AsJson = False) -> None:
         print(json.dumps([_told(schedule) | {"next": slot and _slot(schedule, slot)} for schedule, slot in found],
                          indent=2))
         return
-    table = Table("schedule", "workflow", "when", "zone", "catch up", "next", box=SIMPLE_HEAD)
+    whole = [Column(name, no_wrap=True) for name in ("when", "zone", "next")]
+    table = Table("schedule", "workflow", *whole, "catch up", box=SIMPLE_HEAD)
     for schedule, slot in found:
         table.add_row(schedule.id, schedule.workflow, escape(schedule.cron or f"once, {schedule.at}"),
-                      schedule.timezone, f"{schedule.catch_up}, {schedule.max_lateness:g} s", _next(schedule, slot))
+                      schedule.timezone, _next(schedule, slot), f"{schedule.catch_up}, {schedule.max_lateness:g} s")
     Console().print(table)
 
 

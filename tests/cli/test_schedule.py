@@ -13,7 +13,8 @@ FILES = {
     "engines/relay.yaml": "kind: memory\n",
     "templates/hello.yaml": "subject: Hello\ntext: Hello\n",
     "workflows/7.yaml": "template: hello\nengines: [relay]\nfrom: a@shop.example.com\n"
-                        "parameters: {code: {required: true}}\nrecipients: {database: 'sqlite:///p.db', query: SELECT 1}\n",
+                        "parameters: {code: {required: true}}\n"
+                        "recipients: {database: 'sqlite:///p.db', query: SELECT 1}\n",
     "workflows/inline.yaml": "template: hello\nengines: [relay]\nfrom: a@shop.example.com\n",
     "schedules/daily.yaml": "workflow: 7\ncron: 0 9 * * *\ntimezone: Europe/Berlin\nparameters: {code: x}\n"
                             "quiet: [{from: '08:00', to: '10:30'}]\n",
@@ -82,6 +83,6 @@ def test_what_could_never_become_a_run_is_a_mistake_of_the_catalog(inside: Outre
     answer = inside("catalog", "check", "catalog", "--json")
 
     assert answer.returncode == 1
-    for told in ("schedules/lost.yaml", "there is no workflow '8'", "has no query", "must have five fields", "is not known here",
-                 "no parameter 'colour'", "needs the parameter 'code'"):
+    for told in ("schedules/lost.yaml", "there is no workflow '8'", "has no query", "must have five fields",
+                 "is not known here", "no parameter 'colour'", "needs the parameter 'code'"):
         assert told in answer.stdout
