@@ -1,6 +1,7 @@
 """`outreach schedule`: what schedules there are, and when they trigger next."""
 
 import json
+import sys
 from datetime import UTC, datetime
 from itertools import islice, takewhile
 from typing import Annotated, Any
@@ -21,6 +22,9 @@ from outreach_stream.scheduling.slots import Slot, slots
 app = typer.Typer(help="Show the catalog's schedules, and when they trigger next.", no_args_is_help=True,
                   add_completion=False)
 
+_PIPE_WIDTH = 160
+"""Columns where there is no terminal: whatever reads a table wants a row on a line."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Count = Annotated[int, typer.Option("-n", "--count", min=1, max=10_000, help="How many.")]
 
@@ -38,7 +42,7 @@ def list_schedules(*, as_json: AsJson = False) -> None:
     for schedule, slot in found:
         table.add_row(schedule.id, schedule.workflow, escape(schedule.cron or f"once, {schedule.at}"),
                       schedule.timezone, _next(schedule, slot), f"{schedule.catch_up}, {schedule.max_lateness:g} s")
-    Console().print(table)
+    _show(table)
 
 
 @app.command("next")
@@ -99,4 +103,8 @@ def _print(found: list[tuple[Schedule, Slot]], *, as_json: bool) -> None:
         told = _slot(schedule, slot)
         table.add_row(schedule.id, schedule.workflow, f"{slot.due.astimezone(schedule.zone):%a %Y-%m-%d %H:%M}",
                       schedule.timezone, told["slot"], told["run_id"])
-    Console().print(table)
+    _show(table)
+
+
+def _show(table: Table) -> None:
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
