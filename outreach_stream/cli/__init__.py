@@ -29,6 +29,8 @@ COMMANDS = {
     "engine": Lazy(_TROUBLE, "Check engines, show which take mail, stop one, let one go on.", "engine:app"),
     "dead-letters": Lazy(_TROUBLE, "List, show and put back records that could not be read.", "dead_letters:app"),
     "schedule": Lazy(_SETUP, "Show the catalog's schedules, and when they trigger next.", "schedule:app"),
+    "recipients": Lazy(_SETUP, "Show whom a workflow would mail now, and who is left out, and why.",
+                       "recipients:recipients"),
     "topics": Lazy(_SETUP, "Create, check and list the topics.", "topics:app"),
     "catalog": Lazy(_SETUP, "Check the catalog of workflows, templates and engines.", "catalog:app"),
 }

@@ -43,7 +43,7 @@ def trigger(
     settings = command()
     event = _event(
         workflow_id=workflow, slot=slot, idempotency_key=key, priority=priority, deadline=deadline,
-        parameters=dict(map(_parameter, param or ())),
+        parameters=dict(map(parameter, param or ())),
         recipients=[_recipient(each) for each in recipient or ()] or None)
     sys.exit(asyncio.run(_trigger(event, settings, wait=wait, as_json=as_json)))
 
@@ -58,7 +58,8 @@ def _event(**fields: Any) -> WorkflowTriggered:
         raise CommandError(f"This cannot be triggered:\n{said}", Exit.USAGE) from error
 
 
-def _parameter(given: str) -> tuple[str, Any]:
+def parameter(given: str) -> tuple[str, Any]:
+    """Name and value of `--param NAME=VALUE`; raises `CommandError`."""
     name, mark, text = given.partition("=")
     if not mark or not name:
         raise CommandError(f"--param {given}: write NAME=VALUE, for example --param discount=15", Exit.USAGE)

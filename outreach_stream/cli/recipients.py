@@ -1,0 +1,119 @@
+"""`outreach recipients`: whom a workflow would mail now, and whom not, and why."""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from outreach_stream.catalog.folder import FolderCatalog
+from outreach_stream.catalog.models import RecipientQuery
+from outreach_stream.catalog.snapshot import UnknownWorkflow
+from outreach_stream.catalog.spec import WrongParameters, freeze
+from outreach_stream.cli.exits import CommandError, Exit
+from outreach_stream.cli.process import command
+from outreach_stream.cli.trigger import parameter
+from outreach_stream.recipients.addresses import AddressSet
+from outreach_stream.recipients.failures import RecipientsFailed
+from outreach_stream.recipients.intake import Columns, Intake, Recipient, Skipped
+from outreach_stream.recipients.query import stream
+from outreach_stream.recipients.suppression import suppressed_for
+
+
+def recipients(
+    workflow: Annotated[str, typer.Argument(help="Id of the workflow in the catalog.")],
+    limit: Annotated[int, typer.Option(min=0, max=100_000, help="Rows to show; 0: only the counts.")] = 20,
+    param: Annotated[list[str] | None, typer.Option(
+        metavar="NAME=VALUE", help="Parameter of the query; JSON, or else text. May be repeated.")] = None,
+    count_all: Annotated[bool, typer.Option("--all", help="Read the query to its end, and count everybody.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show whom a workflow's query finds now: who would be mailed with which variables, and who is left out, and why.
+
+    Mails nobody and needs no Kafka. It reads as a run does (read-only, streamed, within recipients.timeout), and stops
+    after --limit rows unless --all is given.
+    """
+    query, suppressed, parameters = _asked(workflow, dict(map(parameter, param or ())))
+    look = Look(limit, count_all=count_all)
+    try:
+        asyncio.run(look.at(query, parameters, suppressed))
+    except RecipientsFailed as error:
+        raise CommandError(f"The recipients cannot be read: {error}.") from error
+    if as_json:
+        print(json.dumps({"workflow": workflow, "complete": look.complete, "counts": look.counts,
+                          "recipients": [_told(each) for each in look.shown]}, indent=2))
+        return
+    if look.shown:
+        _show(look.shown)
+    read = "" if look.complete else f" among the first {look.counts.total():,} rows (--all counts everybody)"
+    print(f"{', '.join(f'{number:,} {what}' for what, number in look.counts.items()) or 'nobody'}{read}")
+
+
+class Look:
+    """What was seen of the people that a query finds: the first ones, and how many are mailed or left out."""
+
+    def __init__(self, limit: int, *, count_all: bool) -> None:
+        self.limit, self.count_all, self.complete = limit, count_all, False
+        self.shown: list[Recipient | Skipped] = []
+        self.counts: Counter[str] = Counter()
+
+    async def at(self, query: RecipientQuery, parameters: Mapping[str, Any],
+                 suppressed: Callable[[], Awaitable[AddressSet]]) -> None:
+        """Read as far as is wanted; raises `RecipientsFailed`."""
+        intake = Intake(await suppressed())
+        async with stream(query, parameters) as rows:
+            columns = Columns(rows.columns)
+            async for batch in rows:
+                for row in batch:
+                    if len(self.shown) == self.limit and not self.count_all:
+                        return
+                    self._see(columns.decide(intake, row))
+        self.complete = True
+
+    def _see(self, decided: Recipient | Skipped) -> None:
+        self.counts[decided.reason if isinstance(decided, Skipped) else "to mail"] += 1
+        if len(self.shown) < self.limit:
+            self.shown.append(decided)
+
+
+def _asked(
+    workflow: str, given: Mapping[str, Any],
+) -> tuple[RecipientQuery, Callable[[], Awaitable[AddressSet]], Mapping[str, Any]]:
+    """The workflow's query, what reads its suppressed addresses, and its parameters; raises `CommandError`."""
+    catalog = FolderCatalog(command().catalog).load()
+    try:
+        spec = freeze(catalog, workflow, 1)
+        parameters = spec.bind(given)
+    except UnknownWorkflow as error:
+        raise CommandError(f"Unknown workflow: {error}.") from error
+    except WrongParameters as error:
+        raise CommandError(f"{error}.", Exit.USAGE) from error
+    if spec.workflow.recipients is None:
+        raise CommandError(f"Workflow {workflow} has no query: its recipients come with the trigger.")
+    return spec.workflow.recipients, partial(suppressed_for, spec.workflow, parameters), parameters
+
+
+def _told(decided: Recipient | Skipped) -> dict[str, Any]:
+    if isinstance(decided, Skipped):
+        return {"email": decided.email, "skipped": decided.reason}
+    return {"email": decided.email, "name": decided.name, "variables": decided.variables}
+
+
+def _show(shown: list[Recipient | Skipped]) -> None:
+    names = sorted({name for each in shown if isinstance(each, Recipient) for name in each.variables})
+    table = Table("email", "name", *names, "left out", box=SIMPLE_HEAD)
+    for each in shown:
+        if isinstance(each, Skipped):
+            table.add_row(escape(each.email), "", *([""] * len(names)), each.reason, style="dim")
+        else:
+            values = [escape(str(each.variables.get(name, ""))) for name in names]
+            table.add_row(escape(each.email), escape(each.name), *values, "")
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
