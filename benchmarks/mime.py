@@ -10,9 +10,10 @@ from statistics import median
 
 from outreach_stream.catalog.folder import FolderCatalog
 from outreach_stream.catalog.spec import freeze
-from outreach_stream.domain.message import Mailbox
+from outreach_stream.domain.message import File, Mailbox
 from outreach_stream.recipients.intake import Recipient
-from outreach_stream.rendering.mime import skeleton_of
+from outreach_stream.rendering.mime import MessageSkeleton, skeleton_of
+from outreach_stream.rendering.plain import plain_text
 from outreach_stream.rendering.templates import compile_spec
 
 CATALOG = Path(__file__).parents[1] / "examples" / "catalog"
@@ -61,6 +62,13 @@ def main() -> None:
     for eight_bit in (False, True):
         took = microseconds(lambda wide=eight_bit: ours(eight_bit=wide), 5_000)  # type: ignore[misc]
         print(f"skeleton, {'8bit' if eight_bit else 'quoted-printable':16}     {took:8.1f} µs   1/{base / took:.0f}")
+    html = rendered.html or ""
+    print(f"text made of {len(html):,} bytes of html {microseconds(lambda: plain_text(html), 200):8.1f} µs")
+    loaded = MessageSkeleton(Mailbox("hello@hazel.example.com"), files=[
+        File("terms.pdf", "application/pdf", bytes(2 * 1024 * 1024))])
+    mail = loaded.mail(Mailbox(ADA.email), rendered)
+    took = microseconds(lambda: loaded.write(mail, message_id=MESSAGE_ID, second=SECOND), 50)
+    print(f"skeleton, 2 MiB attached       {took:8.1f} µs")
 
 
 if __name__ == "__main__":

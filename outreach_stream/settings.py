@@ -2,17 +2,47 @@
 
 import os
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from outreach_stream import topics
+from outreach_stream.values import SecretRef
 
 
 def _cache_home() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "outreach-stream"
+
+
+def catalog_place(value: object) -> object:
+    """A catalog's folder, or the URL of its API. Raises ValueError for a URL that would send the token in clear."""
+    if not isinstance(value, str) or "://" not in value:
+        return Path(value) if isinstance(value, str) else value
+    try:
+        parts = urlsplit(value)
+        whole = parts.hostname and parts.port != 0 and value.isascii() and value.isprintable() and " " not in value
+    except ValueError:
+        whole = False
+    if not whole or parts.scheme not in ("https", "http") or parts.query or parts.fragment:
+        raise ValueError("must be a folder, or an address like https://catalog.example.com/v1")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a password: use OUTREACH_CATALOG_TOKEN")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError("must be https://: what a catalog says must not be read or changed on its way "
+                         "(http:// is for this machine only)")
+    return value.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what is sent to the host stays on this machine."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Settings(BaseSettings):
@@ -21,7 +51,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="OUTREACH_", frozen=True, extra="ignore")
 
     kafka_bootstrap: str | None = Field(None, description="Brokers, `host:port,…`. Unset: the embedded one")
-    catalog: Path = Field(Path("examples/catalog"), description="Folder of workflows, templates and engines")
+    catalog: Annotated[Path | str, BeforeValidator(catalog_place)] = Field(
+        Path("examples/catalog"), description="Folder of workflows, templates, engines and schedules, or the "
+                                              "`https://…` of a [catalog's API](docs/catalog-api.md)")
+    catalog_token: SecretRef | None = Field(
+        None, description="Bearer token for that API, by reference: `env:NAME` or `file:PATH`")
+    catalog_refresh: float = Field(5.0, gt=0, description="Seconds between two looks at that API")
     output_dir: Path = Field(Path("output"), description="Where the JSON log of each run is written")
     state_dir: Path = Field(Path("state"), description="Local tables of the workers and the embedded broker's data")
     cache_dir: Path = Field(default_factory=_cache_home, description="Kafka's jars, once downloaded")

@@ -17,9 +17,13 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from outreach_stream.confidential import keep
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
+_DURATION_WRITTEN = Annotated[str, Field(pattern=r"^(\d+(\.\d+)?(ms|s|m|h|d))+$")]
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_IDENTIFIER = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -66,15 +70,15 @@ def check_line(value: str) -> str:
 
 Duration = Annotated[
     float,
-    BeforeValidator(parse_duration),
+    BeforeValidator(parse_duration, json_schema_input_type=_DURATION_WRITTEN),
     PlainSerializer(lambda seconds: f"{seconds:.12g}s", when_used="json"),
 ]
 """Seconds as a float; written with a unit in files and in JSON."""
 
 Identifier = Annotated[
     str,
-    BeforeValidator(canonical_id),
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"),
+    BeforeValidator(canonical_id, json_schema_input_type=int | Annotated[str, _IDENTIFIER]),
+    _IDENTIFIER,
 ]
 """Id of a workflow, template or engine. Canonical: `1` is `"1"`."""
 
@@ -97,7 +101,8 @@ def read_environment(name: str) -> str:
 class SecretRef:
     """Where a secret is kept (`env:NAME` or `file:PATH`), never the secret: safe to print and to freeze.
 
-    The secret is read anew at each `resolve()`, so a rotated one is picked up by the next connection.
+    The secret is read anew at each `resolve()`, so a rotated one is picked up by the next connection. What was read is
+    hidden from then on in whatever this process says (see `confidential`).
     """
 
     __slots__ = ("reference",)
@@ -115,7 +120,7 @@ class SecretRef:
         """The secret; raises `UnresolvedReference`, naming the reference. Blocks while it reads a file."""
         kind, _, target = self.reference.partition(":")
         if kind == "env":
-            return read_environment(target)
+            return keep(read_environment(target))
         try:
             secret = Path(target).read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
@@ -123,7 +128,7 @@ class SecretRef:
             raise UnresolvedReference(f"secret file {target} cannot be read: {reason}") from error
         if not secret:
             raise UnresolvedReference(f"secret file {target} is empty")
-        return secret
+        return keep(secret)
 
     def __repr__(self) -> str:
         return f"SecretRef({self.reference!r})"

@@ -10,19 +10,15 @@ import structlog
 from faust.types import TP
 
 from outreach_stream import topics
-from outreach_stream.agents import expand, plan, plan_express, send
+from outreach_stream.agents import send
 from outreach_stream.agents.admit import Admit
-from outreach_stream.agents.chunks import RunChunks, StoredChunks
-from outreach_stream.agents.expansion import Expansion
 from outreach_stream.agents.finalize import Finalize
 from outreach_stream.agents.lanes import LaneTopic
-from outreach_stream.agents.materials import SpecMaterials
 from outreach_stream.agents.sweep import Sweep
 from outreach_stream.agents.track import Track
-from outreach_stream.catalog.folder import FolderCatalog
+from outreach_stream.catalog.source import CatalogSource, catalog_at
 from outreach_stream.delivery.desk import Allowance, Desk
 from outreach_stream.delivery.floor import Floor, Surroundings
-from outreach_stream.dispatch.planning import Planner
 from outreach_stream.domain import ports
 from outreach_stream.domain.clock import wall_clock
 from outreach_stream.domain.control import Control
@@ -46,6 +42,8 @@ log = structlog.get_logger()
 
 SENT_KEPT = topics.LONGEST_RUN + 14 * topics.DAY
 """Seconds the record of what was sent is kept: longer than anything that can be delivered again."""
+STOP_RESERVE = 3.0
+"""Seconds that a stop takes at most beyond the drain it grants, whatever the broker does."""
 READER_SECONDS = 0.2
 """That a reader may take to close its connections when the worker stops; a broker that is there needs milliseconds."""
 SPEC_PATIENCE = 5.0
@@ -62,14 +60,25 @@ class Reader(Protocol):
         """End, and close the connections."""
 
 
-def catalog_of(settings: Settings) -> FolderCatalog:
+def catalog_of(settings: Settings) -> CatalogSource:
     """The catalog, of which one good reading is kept from here on: what breaks later stops nobody.
 
     Raises `CatalogErrors`.
     """
-    catalog = FolderCatalog(settings.catalog)
+    catalog = catalog_at(settings)
     catalog.current()
     return catalog
+
+
+def log_delivery(settings: Settings) -> Callable[[Path], None] | None:
+    """What brings finished logs to the catalog's API, begun; None: the catalog is a folder."""
+    if isinstance(settings.catalog, Path):
+        return None
+    from outreach_stream.catalog.rest_logs import LogDelivery  # noqa: PLC0415 - the HTTP client, where it is used
+
+    delivery = LogDelivery(settings.catalog, settings.catalog_token, settings.output_dir)
+    delivery.start()
+    return delivery.note
 
 
 def new_app(role: str, settings: Settings, data_dir: Path) -> StreamApp:
@@ -79,7 +88,8 @@ def new_app(role: str, settings: Settings, data_dir: Path) -> StreamApp:
     data_dir.mkdir(parents=True, exist_ok=True)
     return StreamApp(app_id, bootstrap=settings.kafka_bootstrap, data_dir=data_dir,
                      session_timeout=settings.session_timeout, instance_id=hold(data_dir, app_id),
-                     limits=Limits(drain=settings.drain_timeout), topic_replication_factor=settings.replication)
+                     limits=Limits(drain=settings.drain_timeout, stop=settings.drain_timeout + STOP_RESERVE),
+                     topic_replication_factor=settings.replication)
 
 
 def started[T: Reader](app: StreamApp, reader: T) -> T:
@@ -141,12 +151,20 @@ def aggregator(settings: Settings, data_dir: Path) -> StreamApp:
     Admit(app, catalog.current, layout).register()
     track.register()
     Sweep(app, track).register()
-    Finalize(app, track, catalog.current, settings.output_dir, settings.kafka_bootstrap).register()
+    Finalize(app, track, catalog.current, settings.output_dir, settings.kafka_bootstrap,
+             deliver=log_delivery(settings)).register()
     return app
 
 
 def dispatcher(settings: Settings, data_dir: Path) -> StreamApp:
     """Admitted runs in, requests out."""
+    # Here, because the database drivers take as long to import as all the rest, and only a dispatcher needs them.
+    from outreach_stream.agents import expand, plan, plan_express  # noqa: PLC0415
+    from outreach_stream.agents.chunks import RunChunks, StoredChunks  # noqa: PLC0415
+    from outreach_stream.agents.expansion import Expansion  # noqa: PLC0415
+    from outreach_stream.agents.materials import SpecMaterials  # noqa: PLC0415
+    from outreach_stream.dispatch.planning import Planner  # noqa: PLC0415
+
     catalog = catalog_of(settings)
     app, layout = new_app("dispatcher", settings, data_dir), settings.layout()
     assert settings.kafka_bootstrap

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import orjson
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
@@ -14,7 +13,7 @@ from outreach_stream.agents.cloud_events import cloud_id
 from outreach_stream.agents.durable import bury_all, make_durable
 from outreach_stream.agents.unreadable import problem
 from outreach_stream.catalog.snapshot import Catalog, CatalogErrors
-from outreach_stream.catalog.spec import WorkflowSpec
+from outreach_stream.catalog.spec import LARGEST_SPEC
 from outreach_stream.domain.clock import Clock, wall_clock
 from outreach_stream.domain.triggers import WorkflowTriggered
 from outreach_stream.runs.admission import REQUEST_LIMIT, Admission, Arrival, admit
@@ -85,8 +84,8 @@ class Admit:
         specs = {it.spec.digest: it.spec for it in admitted if it.spec}
         new = {digest: spec for digest, spec in specs.items() if digest not in self._known_specs}
         if new:
-            records = [Record(digest.encode(), _encode(spec)) for digest, spec in new.items()]
-            await produce(self._app.aiokafka_producer, topics.WORKFLOW_SPEC.name, 0, records)
+            records = [Record(digest.encode(), spec.encoded) for digest, spec in new.items()]
+            await produce(self._app.aiokafka_producer, topics.WORKFLOW_SPEC.name, 0, records, largest=LARGEST_SPEC)
             self._known_specs |= new.keys()
 
     async def _publish(self, admitted: list[Admission]) -> None:
@@ -94,7 +93,3 @@ class Admit:
         events = (it.event for it in admitted)
         await produce_by_run(self._app, topics.RUN_EVENT.name, self._layout.runs, (
             (event.run_id, Record(event.run_id.encode(), event.encode())) for event in events))
-
-
-def _encode(spec: WorkflowSpec) -> bytes:
-    return orjson.dumps(spec.model_dump(mode="json"))

@@ -1,6 +1,7 @@
 """finalize: writes the JSON log of each run that has ended, and says where it is."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,10 @@ class Finalize:
     """The agent of `run.status`: every ended run without a log is a log to be written, however long that takes."""
 
     def __init__(self, app: StreamApp, track: Track, catalog: CatalogProvider, output_dir: Path, bootstrap: str, *,
-                 clock: Clock = wall_clock) -> None:
+                 clock: Clock = wall_clock, deliver: Callable[[Path], None] | None = None) -> None:
+        """`deliver` is told of each log that is written, before the run's end says so; it blocks on the disk only."""
         self._app, self._track, self._catalog, self._clock = app, track, catalog, clock
-        self._output_dir, self._bootstrap = output_dir, bootstrap
+        self._output_dir, self._bootstrap, self._deliver = output_dir, bootstrap, deliver
         self._writers = asyncio.Semaphore(AT_A_TIME)
         self._side = SideLoop("run-logs")
         self._jobs: dict[str, asyncio.Task[None]] = {}
@@ -121,6 +123,8 @@ class Finalize:
                      record.plan, dict(book.tallies(run_id)), record.request.recipients or (),
                      given_up=record.given_up is not None)
         recipients = await self._side.run(_write(job, self._bootstrap, partition))
+        if self._deliver:
+            await asyncio.to_thread(self._deliver, job.path)
         event = RunLogged(run_id=run_id, log=str(job.path), at=self._clock())
         await produce(self._app.aiokafka_producer, topics.RUN_EVENT.name, partition,
                       [Record(run_id.encode(), event.encode())])

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from outreach_stream.topics import FLOW, RUN_CHUNK, RUN_EVENT, WORKFLOW_SPEC, Layout, Topic
 
-ROOMY = frozenset({RUN_CHUNK, RUN_EVENT, WORKFLOW_SPEC})
-"""Topics whose records may be large: a chunk of recipients, a run's inline recipients, all bodies of a workflow."""
+_MIB = 1024 * 1024
 
-ROOMY_BYTES = 2 * 1024 * 1024
-"""The largest record batch of a roomy topic; Kafka's own default is 1 MiB."""
+ROOMY: Mapping[Topic, int] = {RUN_CHUNK: 2 * _MIB, RUN_EVENT: 2 * _MIB, WORKFLOW_SPEC: 4 * _MIB}
+"""Bytes of the largest record batch, where it is more than Kafka's usual 1 MiB: a chunk of recipients, a run's inline
+recipients, all bodies and files of a workflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def topic_config(topic: Topic, replication: int = 1) -> dict[str, str]:
     if topic.compacted:
         config |= {"segment.ms": "600000", "segment.bytes": str(64 * 1024 * 1024), "min.cleanable.dirty.ratio": "0.1"}
     if topic in ROOMY:
-        config["max.message.bytes"] = str(ROOMY_BYTES)
+        config["max.message.bytes"] = str(ROOMY[topic])
     return config
 
 

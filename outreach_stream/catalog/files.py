@@ -1,4 +1,4 @@
-"""Reading one catalog file: YAML with line numbers in its errors, bodies beside it, paths relative to the catalog."""
+"""Reading one catalog file: YAML with line numbers in its errors, paths relative to the catalog."""
 
 import re
 from pathlib import Path
@@ -6,8 +6,6 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import yaml
-
-_BODY_FILE = re.compile(r"[\w./-]+\.(?:html?|txt|j2|jinja)")
 
 
 class ReadProblem(Exception):  # noqa: N818 - becomes a CatalogProblem
@@ -19,17 +17,29 @@ class ReadProblem(Exception):  # noqa: N818 - becomes a CatalogProblem
         self.message = message
 
 
+_NAMED = re.compile(r"(tag|handle|alias|anchor) '[^']*'")
+"""What YAML repeats of a file in its errors: a secret that begins with `!`, `*` or `&` is that."""
+
+
 class _Loader(yaml.SafeLoader):
-    """Refuses a key given twice, where YAML would silently keep the last."""
+    """Refuses a key given twice, where YAML would silently keep the last; raises nothing but YAML's errors."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """The value; some of its makers raise whatever comes up in them (`2026-13-45`, `!!int x`)."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, TypeError, AttributeError) as error:
+            words = "this value is not what it looks like: write it in quotes"
+            raise yaml.constructor.ConstructorError(None, None, words, node.start_mark) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """The mapping, each of its keys once."""
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = key_node.value
-            if key in seen:
+            if isinstance(key, str) and key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", key_node.start_mark)
-            seen.add(key)
+            seen.add(str(key))
         return super().construct_mapping(node, deep)
 
 
@@ -40,9 +50,12 @@ def read_mapping(file: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}: " if mark else ""
-        raise ReadProblem("", f"{line}not valid YAML: {error.problem or error.context}") from error
+        words = _NAMED.sub(r"\1", error.problem or error.context or "")
+        raise ReadProblem("", f"{line}not valid YAML: {words}") from error
     except yaml.YAMLError as error:
         raise ReadProblem("", "not valid YAML: it holds characters that YAML does not allow") from error
+    except RecursionError as error:
+        raise ReadProblem("", "not valid YAML: it is nested too deeply") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ReadProblem("", f"cannot be read as UTF-8 text: {type(error).__name__}") from error
     if not isinstance(data, dict):
@@ -51,21 +64,6 @@ def read_mapping(file: Path) -> dict[str, Any]:
     if odd:
         raise ReadProblem(str(odd[0]), 'field names must be text: write it in quotes, "…"')
     return data
-
-
-def body(root: Path, folder: Path, field: str, value: object) -> object:
-    """The body itself, whether it is given inline or as a file's name beside the template."""
-    if not isinstance(value, str) or not _BODY_FILE.fullmatch(value.strip()):
-        return value
-    file = (folder / value.strip()).resolve()
-    if not file.is_relative_to(root):
-        raise ReadProblem(field, f"{value.strip()} lies outside the catalog: put it beside the template")
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ReadProblem(field, f"there is no file {value.strip()} beside the template") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReadProblem(field, f"{value.strip()} cannot be read as UTF-8: {type(error).__name__}") from error
 
 
 def absolute_database(url: str, root: Path) -> str:

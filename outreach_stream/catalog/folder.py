@@ -17,7 +17,7 @@ from outreach_stream.engines.registry import engine_from
 
 log = structlog.get_logger()
 
-_FOLDERS = ("workflows", "templates", "engines", "schedules")
+FOLDERS = ("workflows", "templates", "engines", "schedules")
 _ADVICE = {
     "extra_forbidden": "is not known here: remove it or correct its spelling",
     "missing": "is missing: add it",
@@ -52,7 +52,7 @@ class FolderCatalog:
         When the changed folder is wrong, the last good one stays in use and the log says why, once per change.
         Raises `CatalogErrors` only when no load has ever succeeded.
         """
-        signature = self._signature()
+        signature = signature_of(self.path)
         if self._good is not None and signature == self._seen:
             return self._good
         try:
@@ -63,9 +63,6 @@ class FolderCatalog:
             log.warning("catalog_reload_failed", problems=[str(problem) for problem in errors.problems])
         self._seen = signature
         return self._good
-
-    def _signature(self) -> Signature:
-        return tuple(sorted(_stat(file) for folder in _FOLDERS for file in (self.path / folder).glob("**/*")))
 
 
 class Reading:
@@ -105,7 +102,7 @@ class Reading:
                 self.problems.append(CatalogProblem(name, problem.field, problem.message))
                 self.broken.add((kind, str(data["id"])))
             except ValidationError as error:
-                self.problems += _problems(name, error)
+                self.problems += problems_of(name, error)
                 self.broken.add((kind, str(data["id"])))
             else:
                 first = self.file_of.setdefault((kind, thing.id), name)
@@ -131,6 +128,11 @@ class Reading:
         return Template.model_validate(data, context=Beside(self.root, file.parent))
 
 
+def signature_of(root: Path) -> Signature:
+    """What is another when a file of the catalog is changed, or comes or goes. Blocks on the disk."""
+    return tuple(sorted(_stat(file) for folder in FOLDERS for file in (root / folder).glob("**/*")))
+
+
 def _stat(file: Path) -> tuple[str, int, int]:
     try:
         stat = file.stat()
@@ -139,7 +141,8 @@ def _stat(file: Path) -> tuple[str, int, int]:
     return str(file), stat.st_mtime_ns, stat.st_size
 
 
-def _problems(file: str, error: ValidationError) -> Iterator[CatalogProblem]:
+def problems_of(file: str, error: ValidationError) -> Iterator[CatalogProblem]:
+    """What is wrong with the object in `file`, each in words that say what to write instead."""
     for detail in error.errors(include_input=False, include_url=False):
         message = _ADVICE.get(detail["type"], detail["msg"].removeprefix("Value error, "))
         yield CatalogProblem(file, _path(detail["loc"]), message)
@@ -148,5 +151,7 @@ def _problems(file: str, error: ValidationError) -> Iterator[CatalogProblem]:
 def _path(location: tuple[int | str, ...]) -> str:
     path = ""
     for step in location:
+        if step == "[key]":  # pydantic's word for: the name itself, not its value
+            continue
         path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
     return path

@@ -3,8 +3,11 @@
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
 
+from outreach_stream.catalog.attached import LARGEST_FILES, Attachment
+from outreach_stream.catalog.beside import Beside
+from outreach_stream.catalog.headers import FeedbackId, Headers, Tags
 from outreach_stream.domain.policy import WhenInDoubt, WhenStopped
 from outreach_stream.topics import DAY, LONGEST_RUN
 from outreach_stream.values import Address, Duration, Identifier, Line, Strict
@@ -25,10 +28,12 @@ def _check_database(url: str) -> str:
 
 
 def _check_unsubscribe(url: str) -> str:
-    # RFC 8058 section 3.1: one-click needs an https address.
+    # RFC 8058 section 3.1: one-click needs an https address, enough in itself to tell the recipient.
     literal = re.sub(r"\{\{.*?\}\}", "", url)
     if not literal.startswith("https://") or any(char in literal for char in "<> ,\r\n"):
         raise ValueError("must be an https:// address without spaces, commas or angle brackets")
+    if literal == url:
+        raise ValueError("must say who is to be unsubscribed: write for example https://…/{{ unsubscribe_token }}")
     return url
 
 
@@ -111,11 +116,12 @@ class Workflow(Strict):
     template: Identifier
     engines: tuple[Identifier, ...] = Field(min_length=1)
     """The first is the primary; the others may take over what it certainly did not send."""
-    sender: Annotated[Mailbox, BeforeValidator(_mailbox)] = Field(alias="from")
-    reply_to: Annotated[Mailbox, BeforeValidator(_mailbox)] | None = None
+    sender: Annotated[Mailbox, BeforeValidator(_mailbox, json_schema_input_type=str | Mailbox)] = Field(alias="from")
+    reply_to: Annotated[Mailbox, BeforeValidator(_mailbox, json_schema_input_type=str | Mailbox)] | None = None
     recipients: RecipientQuery | None = None
     """None: the recipients come with the trigger."""
-    parameters: dict[str, Annotated[Parameter, BeforeValidator(_parameter)]] = Field(default={})
+    parameters: dict[str, Annotated[
+        Parameter, BeforeValidator(_parameter, json_schema_input_type=JsonValue)]] = Field(default={})
     deadline: Duration = "24h"  # type: ignore[assignment]
     """Seconds from the trigger after which unsent mails expire."""
     priority: Literal["express", "bulk"] | None = None
@@ -131,6 +137,12 @@ class Workflow(Strict):
     suppression: Suppression | None = None
     list_unsubscribe: Annotated[str, AfterValidator(_check_unsubscribe)] | None = None
     """https URL, a template with the recipient's variables: the List-Unsubscribe headers of RFC 8058."""
+    headers: Headers = Field(default={})
+    """Further headers by name. Templates with the recipient's variables; one that comes out empty is left out."""
+    feedback_id: FeedbackId | None = None
+    """Gmail's Feedback-ID, `a:b:c:sender`: complaints are counted by each of its fields."""
+    tags: Tags = ()
+    """What the provider's statistics count the mails under. No header: a plain relay is not told."""
 
     @model_validator(mode="after")
     def _parameters_fit(self) -> Self:
@@ -150,17 +162,58 @@ class Workflow(Strict):
         return self
 
 
+HTML_ONLY = "none"
+"""A template's text that says: there shall be none."""
+
+_SHOWN = re.compile(r"""["'(=]\s*cid:([^"'\s)>]*)""", re.IGNORECASE)
+"""An image by its content id, in an attribute or a style; one that is computed has a brace in it, or is nothing yet."""
+
+
+def _check_content_id(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,63}", name):
+        raise ValueError("must be a plain name, as it stands after cid: in the html: letters, digits, dots, hyphens")
+    return name
+
+
+def _body(value: object, info: ValidationInfo) -> object:
+    return info.context.body(value) if isinstance(info.context, Beside) else value
+
+
 class Template(Strict):
-    """What the reader of a mail sees: Jinja2 sources of the subject and of at least one body."""
+    """What the reader of a mail sees: Jinja2 sources of the subject and of at least one body, and files."""
 
     id: Identifier
     version: Identifier = "1"
     subject: str = Field(min_length=1)
-    html: str | None = None
-    text: str | None = None
+    html: Annotated[str | None, BeforeValidator(_body)] = None
+    text: Annotated[str | None, BeforeValidator(_body)] = None
+    """None: it is made from the html of each mail; `none`: the mails have no text."""
+    attachments: tuple[Attachment, ...] = ()
+    images: dict[Annotated[str, AfterValidator(_check_content_id)], Attachment] = Field(default={})
+    """What the html shows as `cid:name`, by that name."""
+
+    @field_validator("images")
+    @classmethod
+    def _shown(cls, images: dict[str, Attachment], info: ValidationInfo) -> dict[str, Attachment]:
+        for name, image in images.items():
+            if not image.type.startswith("image/"):
+                raise ValueError(f"{name} is of the type {image.type}: give an image, or put it under attachments")
+        if "html" not in info.data:  # it has a problem of its own
+            return images
+        shown = set(_SHOWN.findall(info.data["html"] or ""))
+        told = {name for name in shown if name and "{" not in name}
+        if missing := sorted(told - images.keys()):
+            raise ValueError(f"the html shows cid:{missing[0]}, which is not given here: add it")
+        if told == shown and (unused := sorted(images.keys() - shown)):
+            raise ValueError(f'{unused[0]} is not shown: write <img src="cid:{unused[0]}"> in the html, or remove it')
+        return images
 
     @model_validator(mode="after")
-    def _has_a_body(self) -> Self:
-        if not self.html and not self.text:
+    def _is_whole(self) -> Self:
+        if not self.html and (not self.text or self.text == HTML_ONLY):
             raise ValueError("html or text is missing: give at least one body")
+        size = sum(len(file.content) for file in (*self.attachments, *self.images.values()))
+        if size > LARGEST_FILES:
+            raise ValueError(f"attachments and images are {size:,} bytes, {LARGEST_FILES:,} at most: put the larger "
+                             "ones on the web and link to them")
         return self

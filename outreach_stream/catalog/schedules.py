@@ -53,7 +53,8 @@ def _clock(value: object) -> object:
     return time(int(found[1]), int(found[2]))
 
 
-TimeOfDay = Annotated[time, BeforeValidator(_clock)]
+_CLOCK_WRITTEN = Annotated[str, Field(pattern=f"^{_CLOCK.pattern}$")]
+TimeOfDay = Annotated[time, BeforeValidator(_clock, json_schema_input_type=_CLOCK_WRITTEN)]
 
 
 class QuietWindow(Strict):

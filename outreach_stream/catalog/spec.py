@@ -8,10 +8,14 @@ from typing import Literal, Self
 import orjson
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from outreach_stream.catalog.attached import LARGEST_FILES
 from outreach_stream.catalog.models import Template, Workflow
 from outreach_stream.catalog.snapshot import Catalog
 from outreach_stream.domain.lanes import lanes_for
 from outreach_stream.domain.policy import Policy, Retry, Route
+
+LARGEST_SPEC = LARGEST_FILES // 3 * 4 + 384 * 1024
+"""Bytes of an encoded spec at most: a template's files, in base64, and all the rest. The topic's limit is above it."""
 
 
 class WrongParameters(ValueError):  # noqa: N818 - named as it is said
@@ -38,10 +42,14 @@ class WorkflowSpec(BaseModel):
         return cls.model_validate_json(data, extra="ignore")
 
     @cached_property
+    def encoded(self) -> bytes:
+        """Its canonical JSON: equal for equal content, in every process."""
+        return orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of the canonical JSON: equal for equal content, in every process and version."""
-        canonical = orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
-        return hashlib.sha256(canonical).hexdigest()
+        """SHA-256 (hex) of its canonical JSON."""
+        return hashlib.sha256(self.encoded).hexdigest()
 
     @property
     def engine(self) -> str:
@@ -70,8 +78,17 @@ class WorkflowSpec(BaseModel):
         return {name: given.get(name, parameter.default) for name, parameter in declared.items()}
 
 
+_frozen: dict[str, WorkflowSpec] = {}
+"""The last spec of each workflow: every trigger asks for it, and with files it takes milliseconds to encode."""
+
+
 def freeze(catalog: Catalog, workflow_id: int | str, partitions: int) -> WorkflowSpec:
     """The workflow as it stands in `catalog`, in a layout of so many lanes; raises `UnknownWorkflow`."""
     workflow, engines = catalog.workflow(workflow_id), catalog.engines
+    template = catalog.templates[workflow.template]
     lanes = {engine: lanes_for(engines[engine], partitions) for engine in workflow.engines if engine in engines}
-    return WorkflowSpec(workflow=workflow, template=catalog.templates[workflow.template], lanes=lanes)
+    last = _frozen.get(workflow.id)
+    if last and last.workflow is workflow and last.template is template and last.lanes == lanes:
+        return last
+    spec = _frozen[workflow.id] = WorkflowSpec(workflow=workflow, template=template, lanes=lanes)
+    return spec

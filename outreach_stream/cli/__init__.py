@@ -27,6 +27,7 @@ COMMANDS = {
                    "ticker:ticker"),
     "broker": Lazy(_SERVICES, "Run a real Kafka of one node in the foreground, until Ctrl-C.", "broker:broker"),
     "engine": Lazy(_TROUBLE, "Check engines, show which take mail, stop one, let one go on.", "engine:app"),
+    "events": Lazy(_TROUBLE, "Print what goes over the topics, decoded.", "events:app"),
     "dead-letters": Lazy(_TROUBLE, "List, show and put back records that could not be read.", "dead_letters:app"),
     "schedule": Lazy(_SETUP, "Show the catalog's schedules, and when they trigger next.", "schedule:app"),
     "recipients": Lazy(_SETUP, "Show whom a workflow would mail now, and who is left out, and why.",

@@ -1,6 +1,7 @@
 """`outreach catalog`: look at a catalog before it is used."""
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +11,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from outreach_stream.catalog.folder import FolderCatalog, Reading
 from outreach_stream.catalog.snapshot import Catalog, CatalogProblem
+from outreach_stream.catalog.source import Read, catalog_at
 from outreach_stream.catalog.spec import WorkflowSpec, freeze
+from outreach_stream.cli.catalog_serve import serve
+from outreach_stream.cli.exits import CommandError, Exit
+from outreach_stream.engines.config import EngineConfig
 from outreach_stream.rendering.failures import TemplateErrors
 from outreach_stream.rendering.templates import PROVIDED, CompiledTemplate, compile_spec
-from outreach_stream.settings import load_settings
+from outreach_stream.settings import Settings, catalog_place, load_settings
 
 app = typer.Typer(name="catalog", help="Workflows, templates and engines.", no_args_is_help=True, add_completion=False)
 
@@ -27,23 +31,42 @@ def catalog() -> None:
 
 @app.command()
 def check(
-    path: Annotated[Path | None, typer.Argument(help="Folder of the catalog; default: OUTREACH_CATALOG")] = None,
+    path: Annotated[str | None, typer.Argument(
+        help="Folder or https:// address of the catalog; default: OUTREACH_CATALOG")] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs")] = False,
 ) -> None:
     """Read every file, compile every template, and say what is wrong: all of it at once. Exit code 1 if anything is."""
-    reading = FolderCatalog(path or load_settings().catalog).read()
+    settings = _settings(path)
+    reading = catalog_at(settings).read()
     compiled, uncompiled = compile_all(reading)
     if problems := sorted([*reading.problems, *uncompiled]):
         _report(problems, as_json=as_json)
         raise typer.Exit(1)
     if as_json:
-        print(json.dumps({"problems": [], "workflows": [_summary(spec, made) for spec, made in compiled]}, indent=2))
+        engines = [{"id": each.id, "kind": each.kind, "warnings": list(each.warnings)}
+                   for each in _engines(reading.catalog)]
+        print(json.dumps({"problems": [], "workflows": [_summary(spec, made) for spec, made in compiled],
+                          "engines": engines}, indent=2))
     else:
         _show(reading.catalog, compiled)
+        if not isinstance(settings.catalog, Path):
+            print(f"Read from {settings.catalog} just now.")
 
 
-def compile_all(reading: Reading) -> tuple[list[tuple[WorkflowSpec, CompiledTemplate]], set[CatalogProblem]]:
+app.command()(serve)
+
+
+def _settings(place: str | None) -> Settings:
+    """The settings, with the catalog that is named, if one is."""
+    settings = load_settings()
+    try:
+        return settings if place is None else settings.model_copy(update={"catalog": catalog_place(place)})
+    except ValueError as error:
+        raise CommandError(f"{place}: {error}.", Exit.USAGE) from error
+
+
+def compile_all(reading: Read) -> tuple[list[tuple[WorkflowSpec, CompiledTemplate]], set[CatalogProblem]]:
     """Every workflow with its compiled template, and the problems of all templates, used by a workflow or not."""
     catalog = reading.catalog
     compiled: list[tuple[WorkflowSpec, CompiledTemplate]] = []
@@ -54,7 +77,8 @@ def compile_all(reading: Reading) -> tuple[list[tuple[WorkflowSpec, CompiledTemp
     for workflow in sorted(catalog.workflows.values(), key=lambda each: each.id):
         if workflow.template in catalog.templates:
             spec = freeze(catalog, workflow.id, load_settings().layout().lanes)
-            with _noted(problems, reading.file_of["workflow", workflow.id], only=("list_unsubscribe",)):
+            own = ("list_unsubscribe", *(f"headers.{name}" for name in workflow.headers))
+            with _noted(problems, reading.file_of["workflow", workflow.id], only=own):
                 compiled.append((spec, compile_spec(spec)))
     return compiled, problems
 
@@ -99,6 +123,16 @@ def _show(catalog: Catalog, compiled: list[tuple[WorkflowSpec, CompiledTemplate]
         columns = made.variables - PROVIDED - set(spec.workflow.parameters)
         table.add_row(spec.workflow.id, spec.workflow.name, spec.template.id, ", ".join(spec.workflow.engines),
                       ", ".join(spec.workflow.parameters), ", ".join(sorted(columns)))
-    Console().print(table)
-    Console().print(f"{len(compiled)} workflows, {len(catalog.templates)} templates, {len(catalog.engines)} engines: "
-                    "all of it is right.")
+    console = Console()
+    console.print(table)
+    for engine in _engines(catalog):
+        for warning in engine.warnings:
+            console.print(f"Warning: engine {engine.id}: {warning}", markup=False, highlight=False, soft_wrap=True)
+    kinds = Counter(engine.kind for engine in _engines(catalog))
+    console.print(f"{len(compiled)} workflows, {len(catalog.templates)} templates, {len(catalog.engines)} engines "
+                  f"({', '.join(f'{count} {kind}' for kind, count in kinds.items())}): all of it is right.",
+                  soft_wrap=True)
+
+
+def _engines(catalog: Catalog) -> list[EngineConfig]:
+    return [catalog.engines[engine] for engine in sorted(catalog.engines)]

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from outreach_stream.catalog.folder import FolderCatalog
 from outreach_stream.catalog.snapshot import Catalog, UnknownEngine
+from outreach_stream.catalog.source import catalog_at
+from outreach_stream.cli.engine_check import check
 from outreach_stream.cli.exits import CommandError
 from outreach_stream.cli.kafka import find_kafka, read_to_end, writing
 from outreach_stream.cli.order import BY
@@ -25,8 +26,9 @@ from outreach_stream.settings import Settings
 from outreach_stream.streaming.produce import Record
 from outreach_stream.topics import CONTROL
 
-app = typer.Typer(help="Show which engines take mail, stop one, let one go on.", no_args_is_help=True,
+app = typer.Typer(help="Check engines, show which take mail, stop one, let one go on.", no_args_is_help=True,
                   add_completion=False)
+app.command()(check)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Id of the engine in the catalog.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -34,7 +36,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command()
 def status(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this one; default: all.")] = None, *,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this one; default: all.")] = None, *,
     as_json: AsJson = False,
 ) -> None:
     """Show each engine's limits, and whether it takes mail: ok, throttled by its provider, or stopped; by whom and why.
@@ -43,7 +45,7 @@ def status(
     what its recipients do meanwhile is their workflow's on_engine_stopped: wait, fail, or failover.
     """
     settings = command()
-    catalog, now = FolderCatalog(settings.catalog).load(), wall_clock()
+    catalog, now = catalog_at(settings).load(), wall_clock()
     if name is not None:
         _check(name, catalog)
     control = asyncio.run(_control(settings))
@@ -65,7 +67,7 @@ def stop(
     Of its runs' recipients nobody is lost: they wait, fail, or go to another engine, as their workflows say.
     """
     settings = command()
-    catalog = FolderCatalog(settings.catalog).load()
+    catalog = catalog_at(settings).load()
     _check(name, catalog)
 
     async def order() -> EngineFuse | None:
@@ -88,7 +90,7 @@ def resume(name: Name, *, as_json: AsJson = False) -> None:
     where a login or a sender is refused, after ten that fail where mails are blocked one by one.
     """
     settings = command()
-    catalog = FolderCatalog(settings.catalog).load()
+    catalog = catalog_at(settings).load()
 
     async def order() -> int:
         records = resume_records(name, await _control(settings), wall_clock())
@@ -137,10 +139,20 @@ def said(state: EngineState) -> str:
     return "ok"
 
 
+def rate(state: EngineState) -> str:
+    """How fast an engine may be, for people."""
+    if state.rate:
+        return f"{state.rate:,g}/s"
+    return "by the provider" if state.rate_by == "provider" else "unlimited"
+
+
 def _show(states: list[EngineState]) -> None:
     table = Table("engine", "kind", "rate", "hourly", "daily", "state", "by", box=SIMPLE_HEAD)
     for state in states:
-        table.add_row(state.id, state.kind, f"{state.rate:,g}/s" if state.rate else "unlimited",
-                      f"{state.hourly:,}" if state.hourly else "-", f"{state.daily:,}" if state.daily else "-",
-                      escape(said(state)), escape(state.by or "-"))
-    Console().print(table)
+        caps = [f"{cap:,}" if cap else "-" for cap in (state.hourly, state.daily)]
+        table.add_row(state.id, state.kind, rate(state), *caps, escape(said(state)), escape(state.by or "-"))
+    console = Console()
+    console.print(table)
+    for state in states:
+        for warning in state.warnings:
+            console.print(f"Warning: {state.id}: {warning}", markup=False, highlight=False, soft_wrap=True)

@@ -41,7 +41,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 async def _serve(settings: Settings, listening: socket.socket) -> None:
-    from outreach_stream.catalog.folder import FolderCatalog  # noqa: PLC0415
+    from outreach_stream.catalog.source import catalog_at  # noqa: PLC0415
     from outreach_stream.gateway.api import build  # noqa: PLC0415
     from outreach_stream.gateway.server import serve  # noqa: PLC0415
     from outreach_stream.gateway.service import Gateway  # noqa: PLC0415
@@ -49,7 +49,7 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
     async def serve_on(bootstrap: str) -> None:
         stop = asyncio.Event()
         on_stop(stop.set)
-        await serve(build(Gateway(bootstrap, FolderCatalog(settings.catalog).current)), listening, stop)
+        await serve(build(Gateway(bootstrap, catalog_at(settings).current)), listening, stop)
 
     if settings.kafka_bootstrap:    # not waited for: it may come and go while we serve
         await serve_on(settings.kafka_bootstrap)

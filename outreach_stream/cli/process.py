@@ -13,7 +13,6 @@ from outreach_stream.telemetry import logs
 
 def service(**always: str) -> Settings:
     """Settings of a process that runs on: it logs what it does, each line with `always`; its crash, too."""
-    sys.excepthook = _crashed
     return _begin(load_settings(), **always)
 
 
@@ -25,6 +24,7 @@ def command() -> Settings:
 
 
 def _begin(settings: Settings, **always: str) -> Settings:
+    sys.excepthook = _crashed
     logs.configure(settings, **always)
     calm_libraries()
     # What these would say we say ourselves; the last are Faust's services, which log by the name of their module.
@@ -34,5 +34,5 @@ def _begin(settings: Settings, **always: str) -> Settings:
 
 
 def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """A traceback may quote what it was given, so it goes through the logs, which mask addresses."""
+    """A traceback may quote what it was given, so it goes through the logs, which mask addresses and secrets."""
     structlog.get_logger().error("process_crashed", exc_info=(kind, error, trace))

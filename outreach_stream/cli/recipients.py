@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from outreach_stream.catalog.folder import FolderCatalog
 from outreach_stream.catalog.models import RecipientQuery
 from outreach_stream.catalog.snapshot import UnknownWorkflow
+from outreach_stream.catalog.source import catalog_at
 from outreach_stream.catalog.spec import WrongParameters, freeze
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.process import command
@@ -36,7 +36,7 @@ def recipients(
     count_all: Annotated[bool, typer.Option("--all", help="Read the query to its end, and count everybody.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show whom a workflow's query finds now: who would be mailed with which variables, and who is left out, and why.
+    """Show whom a workflow would mail now, and who is left out, and why.
 
     Mails nobody and needs no Kafka. It reads as a run does (read-only, streamed, within recipients.timeout), and stops
     after --limit rows unless --all is given.
@@ -88,7 +88,7 @@ def _asked(
     workflow: str, given: Mapping[str, Any],
 ) -> tuple[RecipientQuery, Callable[[], Awaitable[AddressSet]], Mapping[str, Any]]:
     """The workflow's query, what reads its suppressed addresses, and its parameters; raises `CommandError`."""
-    catalog = FolderCatalog(command().catalog).load()
+    catalog = catalog_at(command()).load()
     try:
         spec = freeze(catalog, workflow, 1)
         parameters = spec.bind(given)

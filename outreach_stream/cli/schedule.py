@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from outreach_stream.catalog.folder import FolderCatalog
 from outreach_stream.catalog.schedules import Schedule
+from outreach_stream.catalog.source import catalog_at
 from outreach_stream.cli.exits import CommandError
 from outreach_stream.cli.process import command
 from outreach_stream.domain.identity import canonical_time, run_id
@@ -71,7 +71,7 @@ def preview(
 
 
 def _schedules() -> list[Schedule]:
-    return list(FolderCatalog(command().catalog).load().schedules.values())
+    return list(catalog_at(command()).load().schedules.values())
 
 
 def _coming(schedule: Schedule) -> Any:

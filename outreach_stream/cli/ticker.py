@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from outreach_stream.catalog.folder import FolderCatalog
+from outreach_stream.catalog.source import catalog_at
 from outreach_stream.cli.kafka import kafka_for
 from outreach_stream.cli.process import service
 from outreach_stream.cli.signals import on_stop
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 def ticker() -> None:
-    """Trigger every slot of the catalog's schedules when it is due, until Ctrl-C or SIGTERM.
+    """Trigger what schedules say, once for each slot, until Ctrl-C or SIGTERM.
 
     It keeps no state: run two or more, on several machines, and each slot is still one run. After a pause it makes up
     for what was missed as each schedule says (catch_up, max_lateness). `outreach schedule list` shows what is next.
@@ -26,7 +26,7 @@ def ticker() -> None:
 
 
 async def _tick(settings: Settings) -> None:
-    catalog = FolderCatalog(settings.catalog)
+    catalog = catalog_at(settings)
     log.info("ticker_started", schedules=len(catalog.current().schedules))
     stop = asyncio.Event()
     on_stop(stop.set)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from outreach_stream.broker.errors import NoBrokerError
-from outreach_stream.catalog.folder import FolderCatalog
+from outreach_stream.catalog.source import catalog_at
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.kafka import find_kafka, kafka_for, prepare
 from outreach_stream.cli.process import service
@@ -49,7 +49,7 @@ def worker(
     Kafka of the state folder is used, and started if it isn't running.
     """
     settings = service()
-    FolderCatalog(settings.catalog).load()      # each role reads it again; said once, and before anything is begun
+    catalog_at(settings).load()      # each role reads it again; said once, and before anything is begun
     wanted = [role for role in ROLES if role in roles or Role.ALL in roles]
     folder = _folder(settings, data_dir, instance)
     single = asyncio.run(_single(settings)) if len(wanted) == 1 else None

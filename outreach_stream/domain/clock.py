@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BeforeValidator
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 type Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -29,3 +29,5 @@ def _aware(value: object) -> object:
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_aware)]
 """An instant in an event."""
+Stamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""An instant in an event of ours that others read, as `iso` writes it."""

@@ -53,36 +53,54 @@ def control_key(subject: Subject, matter: Matter) -> bytes:
     return f"{subject.kind}:{subject.id}:{matter}".encode()
 
 
-_MODELS: dict[tuple[str, str], type[RunOrder | EngineFuse | EngineThrottle]] = {
+type AnyOrder = RunOrder | EngineFuse | EngineThrottle
+
+_MODELS: dict[tuple[str, str], type[AnyOrder]] = {
     ("run", "cancel"): RunOrder, ("run", "pause"): RunOrder,
     ("engine", "fuse"): EngineFuse, ("engine", "throttle"): EngineThrottle,
 }
+
+
+class Said(NamedTuple):
+    """One record of `control`."""
+
+    subject: Subject
+    matter: str
+    order: AnyOrder | None
+    """None: it is taken back."""
+
+
+def read_order(key: bytes, value: bytes | None) -> Said:
+    """What a record says; raises ValueError for one that cannot be read, without repeating what is in it."""
+    kind, _, rest = key.decode().partition(":")
+    subject_id, _, matter = rest.rpartition(":")
+    model = _MODELS.get((kind, matter))
+    if model is None or not subject_id:
+        raise ValueError(f"nothing is ordered under the key {key!r}")
+    subject = Subject("run" if kind == "run" else "engine", subject_id)
+    try:
+        return Said(subject, matter, None if value is None else model.model_validate_json(value))
+    except ValidationError as error:
+        wrong = error.errors(include_input=False)[0]
+        field = ".".join(map(str, wrong["loc"]))
+        raise ValueError(f"not a {model.__name__}: {field + ': ' if field else ''}{wrong['msg']}") from error
 
 
 class Control:
     """All orders as far as they are known here: feed it the topic's records by `note`, in order."""
 
     def __init__(self) -> None:
-        self._orders: dict[tuple[Subject, str], RunOrder | EngineFuse | EngineThrottle] = {}
+        self._orders: dict[tuple[Subject, str], AnyOrder] = {}
         self.listeners: list[Listener] = []
         """Called after each change with whom it is about; must not wait or raise."""
 
     def note(self, key: bytes, value: bytes | None) -> None:
         """Take in one record; raises ValueError for one that cannot be read, which then changes nothing."""
-        kind, _, rest = key.decode().partition(":")
-        subject_id, _, matter = rest.rpartition(":")
-        model = _MODELS.get((kind, matter))
-        if model is None or not subject_id:
-            raise ValueError(f"nothing is ordered under the key {key!r}")
-        subject = Subject("run" if kind == "run" else "engine", subject_id)
-        if value is None:
+        subject, matter, order = read_order(key, value)
+        if order is None:
             self._orders.pop((subject, matter), None)
         else:
-            try:
-                self._orders[subject, matter] = model.model_validate_json(value)
-            except ValidationError as error:
-                problem = error.errors(include_input=False)[0]["msg"]
-                raise ValueError(f"not a {model.__name__}: {problem}") from error
+            self._orders[subject, matter] = order
         for listener in self.listeners:
             listener(subject)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from outreach_stream.domain.clock import Stamp
 from outreach_stream.domain.event import Event
 from outreach_stream.domain.identity import CHUNK_SIZE
 from outreach_stream.domain.policy import WhenStopped
@@ -187,23 +188,28 @@ class SendRequested(Event):
 class SendResult(Event):
     """Public, out: what became of one recipient. The last word unless a stronger one follows (sent > in doubt > …)."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
     run_id: RunId
     send_id: str
+    """`run_id:chunk:index`, the recipient within the run: records with the same one are about the same mail."""
     chunk: int
     index: int
     email: str
     status: RecipientStatus
     reason: str | None = None
+    """Why it did not go out: a short code, and often the provider's words after it, without addresses."""
     engine: str
     message_id: str | None = None
+    """The mail's Message-ID, the same on every attempt; missing if the mail was never written, or with `recovered`."""
     provider_message_id: str | None = None
     attempts: int = 0
+    """Attempts that count against what its workflow allows."""
     possible_duplicate: bool = False
     """A process died between the hand-over and its record: this mail may have reached the recipient twice."""
     recovered: bool = False
     """Published again after a crash, from the record: details of the first attempt may be missing."""
-    started_at: str | None = None
-    finished_at: str
+    started_at: Stamp | None = None
+    finished_at: Stamp
 
 
 class LaneProgress(Event):
@@ -215,23 +221,30 @@ class LaneProgress(Event):
 class RunStatus(Event):
     """Public, out: where a run stands; at each change of state and at most four times a second between."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
     run_id: str
     workflow_id: str
     state: RunState
     reason: str | None = None
+    """Why it failed, or never began."""
     warnings: list[str] = []
     source: str
     engine: str | None = None
-    slot: str | None = None
+    slot: Stamp | None = None
+    """The occasion of a schedule."""
     counts: Counts = Counts()
-    states: dict[RunState, str] = {}
+    states: dict[RunState, Stamp] = {}
     """When each state was entered."""
-    deadline: str | None = None
+    deadline: Stamp | None = None
     deadline_passed: bool = False
     paused: bool = False
     cancelling: bool = False
     """Cancelled by an operator, and not at its end yet."""
-    engine_stopped: str | None = None  # why its engine takes nothing, while that is so
-    parent: str | None = None  # the run that this one replays
-    log: str | None = None  # None: not written (yet)
-    updated_at: str
+    engine_stopped: str | None = None
+    """Why its engine takes nothing, while that is so."""
+    parent: str | None = None
+    """The run that this one replays."""
+    log: str | None = None
+    """Where its log is; without it, it is not written (yet)."""
+    updated_at: Stamp
+    """When this was said: of two, the later one holds."""

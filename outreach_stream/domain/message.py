@@ -33,7 +33,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """What the reader sees, and what travels with it. Header values are one line each, not encoded."""
+    """What the reader sees, and what travels with it. Names, subject and header values are one line each.
+
+    None of them is encoded: they hold what the reader sees, in any script. Who needs ASCII encodes (RFC 2047).
+    """
 
     sender: Mailbox
     to: Mailbox
@@ -43,7 +46,9 @@ class Mail:
     """At least one of the two bodies is there."""
     reply_to: Mailbox | None = None
     headers: tuple[tuple[str, str], ...] = ()
-    """Those beside From, To, Reply-To, Subject, Date and Message-ID: List-Unsubscribe, Feedback-ID, the workflow's."""
+    """Those beside From, To, Reply-To, Subject, Date and Message-ID: Feedback-ID, the workflow's, List-Unsubscribe with
+    its -Post. At most 13, of ASCII names up to 50 and values up to 870 characters; only the workflow's values may hold
+    what is not ASCII."""
     files: tuple[File, ...] = ()
     tags: tuple[str, ...] = ()
     """What the provider's statistics count it under; letters, digits, `_` and `-`."""

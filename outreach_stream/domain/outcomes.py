@@ -19,6 +19,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from outreach_stream.confidential import hide
 from outreach_stream.domain.states import RecipientStatus
 
 Fuse = Literal["calmed", "untouched", "fed", "tripped"]
@@ -36,11 +37,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 def masked(text: str, *secrets: str) -> str:
-    """`text` as one short line without anything that looks like an address, nor the `secrets` as words.
+    """`text` as one short line without our secrets, anything that looks like an address, nor the `secrets` as words.
 
     Pass the local part of the recipient's address as a secret: some servers say `no such user joe`.
     """
-    text = _ADDRESS.sub("(address)", _CONTROL.sub(" ", text[: 4 * DETAIL_LIMIT]))
+    text = _ADDRESS.sub("(address)", _CONTROL.sub(" ", hide(text)[: 4 * DETAIL_LIMIT]))
     for secret in secrets:
         if secret:
             text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "(address)", text, flags=re.IGNORECASE)
@@ -62,6 +63,8 @@ class Accepted:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reply", masked(self.reply))
+        if self.provider_message_id is not None:
+            object.__setattr__(self, "provider_message_id", hide(self.provider_message_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Failure:
     fuse: ClassVar[Fuse] = "untouched"
 
     def __post_init__(self) -> None:
-        # A guarantee by construction: no failure can be made that carries an address.
+        # A guarantee by construction: no failure can be made that carries an address or one of our secrets.
         object.__setattr__(self, "reason", masked(self.reason))
         object.__setattr__(self, "detail", masked(self.detail))
 

@@ -51,7 +51,7 @@ SENDING_ENDS = (RecipientStatus.SENT, RecipientStatus.IN_DOUBT, RecipientStatus.
 class Counts(BaseModel):
     """Recipients of a run by how they ended; `total` are those that were planned."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
     total: int = 0
     sent: int = 0
     failed: int = 0
@@ -59,6 +59,7 @@ class Counts(BaseModel):
     in_doubt: int = 0
     cancelled: int = 0
     skipped: int = 0
+    """Left out: invalid, duplicate or suppressed; not among the others."""
     possible_duplicates: int = 0
     """Of those sent, how many may have been mailed twice."""
 

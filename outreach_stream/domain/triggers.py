@@ -19,9 +19,10 @@ EXPRESS_LIMIT = 50
 class InlineRecipient(BaseModel):
     """A recipient given with the trigger; further fields are template variables."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
     email: str
-    name: str | None = None  # None: addressed by the bare address
+    name: str | None = None
+    """For the To header; without it the mail is addressed to the bare address."""
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -32,8 +33,9 @@ class InlineRecipient(BaseModel):
 class Replay(BaseModel):
     """Which recipients of an earlier run are to be mailed, by how they ended there."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
     run_id: RunId
+    """The earlier run."""
     statuses: Annotated[list[Literal["failed", "expired", "in_doubt", "cancelled"]], Field(min_length=1)]
     accept_duplicates: bool = False
     """Needed for those in doubt: they may have got the mail already, and are labelled if they get it again."""
@@ -42,17 +44,29 @@ class Replay(BaseModel):
 class WorkflowTriggered(Event):
     """Public, in: run this workflow now. The same slot or key is the same run, however often it is published."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
     workflow_id: Annotated[int | Name, Field(examples=[1, "welcome"])]
-    trigger_id: Name | None = None  # None: the CloudEvents id of the record, else its place in the topic
+    """Which workflow of the catalog; `1` and `"1"` are the same."""
+    trigger_id: Name | None = None
+    """Id of this trigger. Without one it is the record's `ce_id`, else its place in the topic."""
     source: Name = "unknown"
-    slot: Moment | None = None  # the occasion of a schedule
+    """Who asks for the run; said in its status and its log."""
+    slot: Moment | None = None
+    """The occasion of a schedule. The same slot, however it is spelt, is the same run; it goes before a key."""
     idempotency_key: Name | None = Field(None, validation_alias=AliasChoices("idempotency_key", "key"))
+    """The same key is the same run; `key` is read, too. Without slot and key each trigger is a run of its own."""
     parameters: dict[str, Any] = {}
-    recipients: list[InlineRecipient] | None = None  # None: the workflow's query says who
-    priority: Priority | None = None  # None: express for up to EXPRESS_LIMIT inline recipients, else bulk
-    deadline: Moment | None = None  # None: the workflow's own
-    triggered_at: Moment | None = None  # None: when the record was written
-    replay: Replay | None = None  # recipients are those of an earlier run of the same workflow
+    """Template variables and bind parameters of the query; those that the workflow declares."""
+    recipients: list[InlineRecipient] | None = None
+    """Who gets it; without them the workflow's query says who."""
+    priority: Priority | None = None
+    """Without it: express for up to 50 recipients that come with the trigger, else bulk."""
+    deadline: Moment | None = None
+    """Past it nothing is sent any more, and who is left ends as `expired`. Without it: the workflow's own."""
+    triggered_at: Moment | None = None
+    """When it was asked for; without it, when the record was written."""
+    replay: Replay | None = None
+    """Mail recipients of an earlier run of the same workflow, by how they ended there."""
 
     @property
     def run_key(self) -> str | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
@@ -19,11 +19,17 @@ from outreach_stream.values import (
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts to which a secret may travel in clear."""
 
+NOT_VERIFIED = ("verify_certificates is off: whoever stands in between can read the credentials and every mail. "
+                "Give a ca_file instead")
+
 _PORTS = range(1, 65_536)
 
 
 class EngineConfig(Strict):
     """What every kind of engine has: an id and its limits. A kind's configuration adds its own fields."""
+
+    provider_tells_rate: ClassVar[bool] = False
+    """Whether the provider of this kind says how fast it may be used, which counts where `rate` is None."""
 
     id: Identifier
     kind: str

@@ -1,12 +1,15 @@
 """What the configurations of HTTP engines have in common."""
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from outreach_stream.engines.config import LOOPBACK, EngineConfig, looked_up
+from outreach_stream.engines.config import LOOPBACK, NOT_VERIFIED, EngineConfig, looked_up
 from outreach_stream.values import ENVIRONMENT_REFERENCE, Duration, Strict, UnresolvedReference
+
+_VISIBLE = re.compile(r"[!-~]+")
 
 
 class HttpConnections(Strict):
@@ -22,17 +25,17 @@ class HttpConnections(Strict):
 class HttpTimeouts(Strict):
     """Seconds to wait for the provider, by phase."""
 
-    connect: Duration = "15s"  # type: ignore[assignment]
+    connect: Duration = Field(default="15s", gt=0)  # type: ignore[assignment]
     """TCP and TLS, and what is asked before the first mail, together."""
-    answer: Duration = "60s"  # type: ignore[assignment]
+    answer: Duration = Field(default="60s", gt=0)  # type: ignore[assignment]
     """From the request to the end of its answer. Shorter makes mails doubtful."""
 
 
 def origin_problem(url: str) -> str | None:
     """What is wrong with the address of an API: it is a scheme and a host, https unless it is this machine."""
-    parts = urlsplit(url)
     try:
-        whole = bool(parts.hostname) and (parts.port or 1) > 0
+        parts = urlsplit(url)
+        whole = _VISIBLE.fullmatch(url) and parts.hostname and parts.port != 0
     except ValueError:
         whole = False
     if not whole or parts.scheme not in ("https", "http") or parts.query or parts.fragment or "@" in parts.netloc:
@@ -56,6 +59,7 @@ class HttpConfig(EngineConfig):
     base_url: Annotated[str, AfterValidator(_check_base_url)] | None = None
     """Where the API is, if not at the provider's usual place (a proxy, a stand-in): `https://host`, or `env:NAME`."""
     verify_certificates: bool = True
+    """Whether the other side must prove who it is; no is told at every start and check."""
     ca_file: str | None = None
     """PEM file of a private certificate authority; None: the system's."""
     connections: HttpConnections = HttpConnections()
@@ -79,16 +83,13 @@ class HttpConfig(EngineConfig):
         return Origin(url)
 
 
-NOT_VERIFIED = ("verify_certificates is off: whoever stands in between can read the credentials and every mail. "
-                "Give a ca_file instead")
-
-
 class Origin:
     """Scheme, host and port of an API."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         assert parts.hostname
+        self.url = f"{parts.scheme}://{parts.netloc}"
         self.tls = parts.scheme == "https"
         self.host = parts.hostname
         self.port = parts.port or (443 if self.tls else 80)

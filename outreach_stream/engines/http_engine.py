@@ -1,7 +1,6 @@
 """An HTTP API as an engine: a pool of connections, each handing over one message at a time. Providers plug in."""
 
 import asyncio
-import ssl  # noqa: TC003
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Protocol, cast
@@ -9,13 +8,11 @@ from typing import Protocol, cast
 from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import EngineStopped, Failure, Outcome, Refusal
 from outreach_stream.domain.ports import Connection
-from outreach_stream.engines.failures import network_failure, tls_context
-from outreach_stream.engines.http_config import HttpConfig, Origin
+from outreach_stream.engines.failures import MisconfiguredEngine, network_failure
+from outreach_stream.engines.http_config import HttpConfig
+from outreach_stream.engines.http_connect import Ask, Dialler, Line
 from outreach_stream.engines.http_wire import Answer, HttpWire, Request
 from outreach_stream.engines.pool import Pool
-
-type Ask = Callable[[Request], Awaitable[Answer]]
-"""Asks one question on a connection that carries no mail yet. Raises `OSError` (`TimeoutError` among them)."""
 
 
 class Phase(StrEnum):
@@ -51,11 +48,18 @@ class HttpConnection:
 
     def __init__(self, wire: HttpWire, provider: Provider, reopen: Callable[[], Awaitable[HttpWire | Refusal]],
                  answer_limit: float) -> None:
-        self.handed_over = False
         self.messages = 0
         self.idle_since = 0.0
         self._wire, self._provider, self._reopen, self._limit = wire, provider, reopen, answer_limit
-        self._refused = False
+        self._written = self._refused = False
+
+    @property
+    def handed_over(self) -> bool:
+        """See `outreach_stream.domain.ports.Connection`.
+
+        A request of which a part never left has not reached its Content-Length: no server has taken it.
+        """
+        return self._written and not self._wire.unsent
 
     @property
     def reusable(self) -> bool:
@@ -69,8 +73,9 @@ class HttpConnection:
         be closed after the request was written leaves the mail in doubt: HTTP cannot tell whether it was processed
         (RFC 9110 section 9.2.2 forbids to repeat such a request by oneself).
         """
-        self.handed_over = False
+        self._written = False
         if not self._wire.usable:
+            self._wire.abort()
             fresh = await self._reopen()
             if isinstance(fresh, Failure):
                 return fresh
@@ -78,21 +83,21 @@ class HttpConnection:
         request = self._provider.request(message)
         if isinstance(request, Failure):
             return request
-        self.messages += 1
-        self.handed_over = True
-        self._wire.write(request)
-        try:
-            answer = await self._wire.answer(self._limit)
-        except asyncio.CancelledError:
-            self.abort()
-            raise
-        except OSError as error:  # all that a wire raises
-            if self._wire.unsent:  # its Content-Length was never reached: no server has taken it
-                self.handed_over = False
-            return network_failure(Phase.SEND, error, handed_over=self.handed_over)
-        outcome = self._provider.outcome(answer)
+        outcome = await self._transact(request)
         self._refused = isinstance(outcome, EngineStopped)
         return outcome
+
+    async def _transact(self, request: Request) -> Outcome:
+        self.messages += 1
+        try:
+            self._wire.write(request)
+            self._written = True
+            return self._provider.outcome(await self._wire.answer(self._limit))
+        except asyncio.CancelledError:
+            self._wire.abort()
+            raise
+        except (OSError, MisconfiguredEngine) as error:  # all that a wire raises
+            return network_failure(Phase.SEND, error, handed_over=self.handed_over)
 
     def abort(self) -> None:
         """Close at once."""
@@ -104,55 +109,34 @@ class HttpConnection:
 
 
 class Connector:
-    """Opens connections for one engine. Its TLS context is made once: loading the authorities takes ~10 ms."""
+    """Opens connections that are ready for mails."""
 
     def __init__(self, config: HttpConfig, provider: Provider) -> None:
-        self._config, self._provider = config, provider
-        self._tls: ssl.SSLContext | None = None
+        self._timeouts, self._provider = config.timeouts, provider
+        self._dialler = Dialler(config)
 
     async def connect(self) -> HttpConnection | Refusal:
         """A connection ready for mails, or why there is none, after one attempt of at most `timeouts.connect`."""
         wire = await self.open()
         if not isinstance(wire, HttpWire):
             return wire
-        return HttpConnection(wire, self._provider, self.open, self._config.timeouts.answer)
+        return HttpConnection(wire, self._provider, self.open, self._timeouts.answer)
 
     async def open(self) -> HttpWire | Refusal:
         """A wire to the API, credentials read."""
-        phase, wire = Phase.CONNECT, None
+        phase, line = Phase.CONNECT, Line(self._dialler, self._timeouts.connect)
         try:
-            async with asyncio.timeout(self._config.timeouts.connect):
-                wire = await self.dial(self._config.origin())
+            async with asyncio.timeout(self._timeouts.connect):
+                await line.wire()
                 phase = Phase.PREPARE
-                refusal = await self._provider.prepare(self.asker(wire))
-        except Exception as error:  # noqa: BLE001 - `network_failure` raises what it does not know
-            if wire:
-                wire.abort()
+                refusal = await self._provider.prepare(line.ask)
+                if refusal is None:
+                    return await line.wire()  # another one, if the API closes after each answer
+        except BaseException as error:  # noqa: BLE001 - `network_failure` raises what it does not know
+            line.hang_up()
             return cast("Refusal", network_failure(phase, error, handed_over=False))
-        except asyncio.CancelledError:
-            if wire:
-                wire.abort()
-            raise
-        if refusal is None:
-            return wire
-        wire.abort()
+        line.hang_up()
         return refusal
-
-    async def dial(self, origin: Origin) -> HttpWire:
-        """TCP and TLS. Raises `OSError`, `MisconfiguredEngine`."""
-        if origin.tls and self._tls is None:
-            self._tls = await asyncio.to_thread(tls_context, self._config.ca_file,
-                                                verify=self._config.verify_certificates)
-        _, wire = await asyncio.get_running_loop().create_connection(
-            lambda: HttpWire(origin.header), origin.host, origin.port, ssl=self._tls if origin.tls else None)
-        return wire
-
-    def asker(self, wire: HttpWire) -> Ask:
-        """Asks on `wire`, within the time for connecting."""
-        async def ask(request: Request) -> Answer:
-            wire.write(request)
-            return await wire.answer(self._config.timeouts.connect)
-        return ask
 
 
 class HttpEngine:

@@ -1,4 +1,4 @@
-"""An engine that sends nothing and remembers everything: scripted answers for tests and rehearsals."""
+"""An engine that sends nothing: scripted answers and everything remembered for tests, nothing kept in a rehearsal."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -12,9 +12,17 @@ from outreach_stream.engines.config import EngineConfig, EngineKind
 
 
 class MemoryConfig(EngineConfig):
-    """A rehearsal: everything is done but the sending."""
+    """A rehearsal: everything is done but the sending, at the engine's own pace; nothing is kept."""
 
     kind: Literal["memory"]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """That it is no way to send mail."""
+        return (SENDS_NOTHING,)
+
+
+SENDS_NOTHING = "kind memory sends nothing, and says that it did: for rehearsals only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ class MemoryEngine:
     """See `outreach_stream.domain.ports.Engine`; its attributes may be changed and read at any time."""
 
     def __init__(self, script: Script = accept, *, concurrency: int = 10, keep: bool = True) -> None:
-        """`keep`: remember what was handed over, for a test to look at."""
+        """`keep`: remember what was handed over, for a test to look at; without it memory does not grow."""
         self.keep = keep
         self.script = script
         self.attempts: list[OutgoingMessage] = []
@@ -97,9 +105,15 @@ class MemoryEngine:
         self._closed = True
 
 
-async def check(_config: MemoryConfig, _senders: Sequence[str]) -> AsyncIterator[Finding]:
+def build(config: MemoryConfig) -> MemoryEngine:
+    """The engine of a rehearsal: it takes everything and forgets it."""
+    return MemoryEngine(concurrency=config.concurrency, keep=False)
+
+
+async def check(config: MemoryConfig, senders: Sequence[str]) -> AsyncIterator[Finding]:  # noqa: ARG001
     """Nothing can be wrong with it, but that it sends nothing."""
-    yield Finding("settings", None, "a memory engine sends nothing: for rehearsals only")
+    for warning in config.warnings:
+        yield Finding("settings", None, warning)
 
 
-KIND = EngineKind(MemoryConfig, lambda config: MemoryEngine(concurrency=config.concurrency, keep=False), check)
+KIND = EngineKind(MemoryConfig, build, check)

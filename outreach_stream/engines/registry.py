@@ -7,8 +7,9 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
+from outreach_stream.domain.outcomes import masked
 from outreach_stream.domain.ports import Engine, Finding
 from outreach_stream.engines.config import EngineConfig, EngineKind
 
@@ -22,12 +23,22 @@ BUILT_IN = {
 """Kind, and the module whose `KIND` it is: imported when a catalog first names it."""
 
 GROUP = "outreach_stream.engines"
-"""Entry points of this group are further kinds: the name is the kind, the object an `EngineKind`."""
+"""Entry points of this group are further kinds: the name is the kind, the object an `EngineKind`. A name that is
+built in stays what it is."""
 
 
 def engine_from(data: Mapping[str, Any]) -> EngineConfig:
-    """The engine that `data` describes; raises pydantic's `ValidationError`."""
-    config: EngineConfig = kind(data).config.model_validate(data)
+    """The engine that `data` describes; raises pydantic's `ValidationError` with all that is wrong with it."""
+    try:
+        model = kind(data).config
+    except ValidationError as error:
+        raise _both(error, data) from error
+    try:
+        config: EngineConfig = model.model_validate(data)
+    except ValidationError:
+        raise
+    except Exception as error:  # a foreign kind's validators may raise anything
+        raise _wrong(f"has a fault of its own: {_words(error)}. Tell whoever wrote it") from error
     return config
 
 
@@ -48,10 +59,11 @@ def kind(data: Mapping[str, Any]) -> EngineKind[Any]:
         try:
             return _kind(name)
         except Exception as error:  # whatever a foreign package does while it is imported is a file's mistake
-            raise _wrong(f"cannot be loaded here: {type(error).__name__}: {error}") from error
+            raise _wrong(f"cannot be loaded here: {_words(error)}") from error
     if name is None:
         raise _wrong(f"is missing: write one of {', '.join(kinds())}")
-    raise _wrong(f"there is no such kind of engine: write one of {', '.join(kinds())}")
+    raise _wrong(f"there is no such kind of engine here: write one of {', '.join(kinds())}, or install the package "
+                 "that brings it")
 
 
 def kinds() -> list[str]:
@@ -63,7 +75,7 @@ def kinds() -> list[str]:
 def _kind(name: str) -> EngineKind[Any]:
     found = import_module(BUILT_IN[name]).KIND if name in BUILT_IN else _entry_points()[name].load()
     if not isinstance(found, EngineKind):
-        raise TypeError(f"{name} is no EngineKind")
+        raise TypeError(f"what its entry point names is {type(found).__name__}, not EngineKind")
     return found
 
 
@@ -72,6 +84,26 @@ def _entry_points() -> Mapping[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
+def _words(error: Exception) -> str:
+    return masked(f"{type(error).__name__}: {error}")
+
+
 def _wrong(message: str) -> ValidationError:
-    problem = InitErrorDetails(type=PydanticCustomError("engine_kind", message), loc=("kind",), input=None)
-    return ValidationError.from_exception_data("engine", [problem], hide_input=True)
+    return _problems([InitErrorDetails(type=PydanticCustomError("engine_kind", message), loc=("kind",), input=None)])
+
+
+def _both(error: ValidationError, data: Mapping[str, Any]) -> ValidationError:
+    """`error`, and what else can be said without knowing the kind: of the fields that all kinds have."""
+    try:
+        EngineConfig.model_validate({**data, "kind": ""}, extra="ignore")
+    except ValidationError as common:
+        return _problems([*map(_detail, error.errors()), *map(_detail, common.errors())])
+    return error
+
+
+def _detail(said: ErrorDetails) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError("engine_field", said["msg"]), loc=said["loc"], input=None)
+
+
+def _problems(found: list[InitErrorDetails]) -> ValidationError:
+    return ValidationError.from_exception_data("engine", found, hide_input=True)

@@ -1,12 +1,12 @@
-"""An SMTP relay as an engine: a pool of connections, each handing over one message at a time."""
+"""SMTP as an engine, with one relay or several: a pool of connections, each handing over one message at a time."""
 
-from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
-from outreach_stream.domain.outcomes import Failure, Refusal
-from outreach_stream.domain.ports import Connection, Finding
+from outreach_stream.domain.outcomes import Refusal
+from outreach_stream.domain.ports import Connection
 from outreach_stream.engines.config import EngineKind
 from outreach_stream.engines.pool import Pool
+from outreach_stream.engines.smtp_check import check
 from outreach_stream.engines.smtp_config import SmtpConfig
 from outreach_stream.engines.smtp_connect import SmtpConnector
 from outreach_stream.engines.smtp_transaction import SmtpConnection
@@ -25,7 +25,7 @@ class SmtpEngine:
         return None
 
     async def acquire(self) -> SmtpConnection | Refusal:
-        """A connection past its login, or why there is none."""
+        """A connection past its login, or why there is none. Takes at most `timeouts.connect` for each relay."""
         return await self._pool.acquire()
 
     def release(self, connection: Connection) -> None:
@@ -35,16 +35,6 @@ class SmtpEngine:
     async def close(self) -> None:
         """Quit all connections, within about two seconds."""
         await self._pool.close()
-
-
-async def check(config: SmtpConfig, senders: Sequence[str]) -> AsyncIterator[Finding]:  # noqa: ARG001
-    """Connect and log in."""
-    engine = SmtpEngine(config)
-    found = await engine.acquire()
-    yield Finding("login", not isinstance(found, Failure), repr(found) if isinstance(found, Failure) else "")
-    if not isinstance(found, Failure):
-        engine.release(found)
-    await engine.close()
 
 
 KIND = EngineKind(SmtpConfig, SmtpEngine, check)

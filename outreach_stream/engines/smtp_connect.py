@@ -2,15 +2,20 @@
 
 import asyncio
 import ssl
+from dataclasses import replace
 from typing import cast
 
 import aiosmtplib
 
-from outreach_stream.domain.outcomes import Refusal
+from outreach_stream.domain.outcomes import Failure, Refusal, Transient
+from outreach_stream.engines.dkim import Signer
+from outreach_stream.engines.dkim_keys import Keyring
 from outreach_stream.engines.failures import MisconfiguredEngine, tls_context
-from outreach_stream.engines.smtp_config import SmtpConfig
+from outreach_stream.engines.smtp_config import Relay, SmtpConfig
 from outreach_stream.engines.smtp_errors import failure
+from outreach_stream.engines.smtp_login import log_in
 from outreach_stream.engines.smtp_replies import Phase
+from outreach_stream.engines.smtp_rotation import Rotation
 from outreach_stream.engines.smtp_session import Abilities, Session
 from outreach_stream.engines.smtp_transaction import SmtpConnection
 from outreach_stream.engines.smtp_wire import SmtpWire
@@ -21,6 +26,9 @@ class SmtpConnector:
 
     def __init__(self, config: SmtpConfig) -> None:
         self._config = config
+        self._relays = config.every_relay
+        self._rotation = Rotation([relay.weight for relay in self._relays])
+        self._keyring = Keyring(config.dkim)
         self._tls: ssl.SSLContext | None = None
 
     async def connect(self) -> SmtpConnection | Refusal:
@@ -31,28 +39,55 @@ class SmtpConnector:
         return SmtpConnection(session, self.open, self._config.timeouts)
 
     async def open(self) -> Session | Refusal:
-        """A session past its login, or why there is none, after one attempt of at most `timeouts.connect`."""
-        attempt = _Attempt(self._config)
+        """A session past its login with the relay whose turn it is, or why there is none.
+
+        Where a relay cannot be reached now the next one is tried: one attempt for each at most, each of at most
+        `timeouts.connect`. A refused login, or what else stays wrong until a person acts, ends it at once: for all of
+        them the credentials are the same.
+        """
+        found: Session | Refusal = Transient("connect_no_relay")
+        clock = asyncio.get_running_loop().time
+        for place in self._rotation.turn(clock()):
+            found = await self.open_at(self._relays[place])
+            if not isinstance(found, Transient):
+                self._rotation.reachable(place)
+                break
+            self._rotation.unreachable(place, clock())
+        return found
+
+    async def open_at(self, relay: Relay) -> Session | Refusal:
+        """A session past its login with this relay, or why there is none, after one attempt."""
+        attempt = _Attempt(self._config, relay)
         try:
             async with asyncio.timeout(self._config.timeouts.connect):
-                if self._tls is None and self._config.security != "none":
-                    self._tls = await asyncio.to_thread(
-                        tls_context, self._config.ca_file, verify=self._config.verify_certificates)
-                return await attempt.run(self._tls)
+                return await attempt.run(*await asyncio.to_thread(self.prepared))
         except Exception as error:  # noqa: BLE001 - `failure` raises what it does not know
-            return cast("Refusal", failure(attempt.phase, error))
+            outcome = cast("Failure", failure(attempt.phase, error))
+        if len(self._relays) > 1:  # which of them?
+            outcome = replace(outcome, detail=f"{relay.host}: {outcome.detail}")
+        return cast("Refusal", outcome)
+
+    def prepared(self) -> tuple[ssl.SSLContext | None, str | None, tuple[Signer, ...]]:
+        """What must be read before: the TLS context, the password, the keys. Blocks while it reads files.
+
+        Raises `MisconfiguredEngine`, `UnresolvedReference`.
+        """
+        config = self._config
+        if self._tls is None and config.security != "none":
+            self._tls = tls_context(config.ca_file, verify=config.verify_certificates)
+        return self._tls, config.password.resolve() if config.password else None, self._keyring.signers()
 
 
 class _Attempt:
     """One attempt to connect; `phase` tells how far it came."""
 
-    def __init__(self, config: SmtpConfig) -> None:
-        self.config = config
+    def __init__(self, config: SmtpConfig, relay: Relay) -> None:
+        self.config, self.relay = config, relay
         self.phase = Phase.CONNECT
 
-    async def run(self, tls: ssl.SSLContext | None) -> Session:
+    async def run(self, tls: ssl.SSLContext | None, secret: str | None, signers: tuple[Signer, ...]) -> Session:
         config = self.config
-        host, port = config.address()
+        host, port = self.relay.address()
         # Plain `None` limits: `timeouts.connect` runs over all steps together.
         client = aiosmtplib.SMTP(hostname=host, port=port, local_hostname=config.local_hostname, tls_context=tls,
                                  use_tls=config.security == "tls", start_tls=False, timeout=None)
@@ -61,9 +96,10 @@ class _Attempt:
             await self._introduce(client)
             if config.security == "starttls":
                 await self._encrypt(client)
-            if config.username is not None and config.password is not None:
-                await self._log_in(client, config.username, await asyncio.to_thread(config.password.resolve))
-            return self._take_over(client)
+            if config.username is not None and secret is not None:
+                self.phase = Phase.AUTH
+                await log_in(client, config.auth, config.username, secret)
+            return self._take_over(client, signers)
         except BaseException:
             client.close()
             raise
@@ -79,17 +115,7 @@ class _Attempt:
         await client.starttls()
         await self._introduce(client)  # RFC 3207 section 4.2: what was said in clear is forgotten
 
-    async def _log_in(self, client: aiosmtplib.SMTP, username: str, password: str) -> None:
-        self.phase = Phase.AUTH
-        # One method, one attempt: aiosmtplib's own login() tries them all, and servers lock out after a few.
-        if "plain" in client.server_auth_methods:
-            await client.auth_plain(username, password)
-        elif "login" in client.server_auth_methods:
-            await client.auth_login(username, password)
-        else:
-            raise MisconfiguredEngine("the server offers neither AUTH PLAIN nor AUTH LOGIN")
-
-    def _take_over(self, client: aiosmtplib.SMTP) -> Session:
+    def _take_over(self, client: aiosmtplib.SMTP, signers: tuple[Signer, ...]) -> Session:
         if client.transport is None or client.transport.is_closing():
             raise ConnectionError("closed by the server")
         size = client.esmtp_extensions.get("size")
@@ -101,4 +127,4 @@ class _Attempt:
             max_size=int(size) if size and size.isdecimal() and int(size) else None,
             size=size is not None,
         )
-        return Session(SmtpWire(cast("asyncio.Transport", client.transport)), abilities)
+        return Session(SmtpWire(cast("asyncio.Transport", client.transport)), abilities, signers)

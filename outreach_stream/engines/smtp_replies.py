@@ -66,7 +66,9 @@ _BY_ENHANCED: dict[str, _Kind] = {
     "5.3": Transient,                               # too many recipients: we send one, so it is an earlier one
     "6.7": RecipientRejected,                       # the address needs SMTPUTF8 (RFC 6531)
     "7.0": SenderBlocked,
-    "7.4": EngineStopped, "7.8": EngineStopped, "7.9": EngineStopped, "7.11": EngineStopped,  # RFC 4954: our login
+    # RFC 4954: our login. Its 7.9 comes with 534; alone it is Yahoo's "not accepted for policy reasons" (senders.
+    # yahooinc.com/smtp-error-codes).
+    "7.4": EngineStopped, "7.8": EngineStopped, "7.11": EngineStopped,
     "7.10": EngineStopped,                          # encryption needed (RFC 5248)
     "7.13": RecipientRejected, "7.17": RecipientRejected, "7.18": RecipientRejected,  # account disabled, new owner
 }
@@ -93,12 +95,31 @@ _LOGIN = frozenset({530, 534, 535, 538})
 # Email address is not verified" (docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html), "Sending paused
 # for this account", "Access denied: User `…` is not authorized to perform `ses:SendRawEmail`"
 # (repost.aws/knowledge-center/amazon-ses-iam-user-email-access-denied). SendGrid: "The from address does not match a
-# verified Sender Identity" (sendgrid.com/docs/for-developers/sending-email/sender-identity).
+# verified Sender Identity" (sendgrid.com/docs/for-developers/sending-email/sender-identity), "Unauthenticated senders
+# not allowed", "Authenticated user is not authorized to send mail" (twilio.com/docs/sendgrid/for-developers/
+# sending-email/smtp-errors-and-troubleshooting). Exchange Online: "Client does not have permissions to send as this
+# sender", 5.2.252 "SendAsDenied" (learn.microsoft.com: how-to-set-up-a-multifunction-device-or-application-to-send-
+# email). Mailgun: "Domain … is not allowed to send" (help.mailgun.com: My domain has been disabled). SMTP2GO: "Relay
+# access denied - please authenticate", "From header sender domain not verified" (support.smtp2go.com: Common Sending
+# Errors).
 _STOPPED = re.compile(
     r"(?:address|domain|sender|identity) (?:is |was )?not verified|does not match a verified sender"
-    r"|sending (?:is )?(?:paused|suspended|disabled) for this account|not authorized to perform",
+    r"|sending (?:is )?(?:paused|suspended|disabled) for this account|not authorized to (?:perform|send)"
+    r"|unauthenticated senders not allowed|please authenticate|SendAsDenied|permissions to send as this sender"
+    r"|\bdomain \S+ is not allowed to send",
     re.IGNORECASE,
 )
+# So even in a 4xx, which would be tried again until the deadline. SendGrid (page above): 403 "You are not authorized to
+# send from that email address", 451 "Authentication failed: Maximum credits exceeded".
+_STOPPED_ALL_THE_SAME = re.compile(r"not authorized to send from|maximum credits exceeded", re.IGNORECASE)
+
+# The recipient, in words only, when the message has been handed over. Yahoo (senders.yahooinc.com/smtp-error-codes):
+# 552 and 554 "mailbox not found", "This mailbox is disabled", "This user doesn't have a yahoo.com account".
+_NO_MAILBOX = re.compile(r"mailbox (?:is )?(?:not found|unavailable|disabled|full)|(?:no such|unknown) (?:user|mailbox)"
+                         r"|user (?:is )?unknown|user doesn't have an? \S+ account", re.IGNORECASE)
+# A relay that does not relay for us, in words only: not the recipient's fault, whatever command it comes to.
+_NO_RELAY = re.compile(r"relay(?:ing)? (?:access )?(?:is )?(?:denied|not (?:permitted|allowed))|unable to relay",
+                       re.IGNORECASE)
 
 _BY_PHASE: dict[Phase, _Kind] = {
     Phase.RSET: Transient,
@@ -126,7 +147,8 @@ _BY_PHASE: dict[Phase, _Kind] = {
 # Postfix (anvil): "too many connections", "too much mail".
 _RATE = re.compile(
     r"throttl|rate.?limit|(?:sending|message|connection|submission|unusual)\s+rate"
-    r"|\brate\b.{0,40}\bexceed|exceed.{0,40}\brate\b|slow(?:ing)? down|too (?:fast|quickly|frequent)|too much mail"
+    r"|\brate\b.{0,40}\bexceed|exceed.{0,40}\brate\b|slow(?:ing)? down"
+    r"|(?<!receiving mail )too (?:fast|quickly|frequent)|too much mail"
     r"|too many (?:\w+ )?(?:messages|mails|emails|connections|sessions|requests|concurrent)"
     r"|(?:sender thread|connections?) limit exceeded|number of (?:concurrent |smtp )*connections"
     r"|unexpected volume|limits? for how many messages|4\.7\.500 server busy"
@@ -135,8 +157,9 @@ _RATE = re.compile(
 )
 # Ours beyond doubt, though the enhanced code says mailbox (x.2.x) or policy (5.7.x). Gmail (as above): 450 4.2.1 "Peak
 # SMTP relay limit exceeded", 550 5.7.1 "Daily SMTP relay limit exceeded". Exchange Online: 5.2.2 "Submission quota
-# exceeded" (learn.microsoft.com: non-delivery-reports-in-exchange-online).
-_OUR_QUOTA = re.compile(r"relay (?:sending )?limit|submission ?quota", re.IGNORECASE)
+# exceeded", 5.7.232 and 5.7.233 "… has exceeded its daily limit for sending email to external recipients"
+# (learn.microsoft.com: non-delivery-reports-in-exchange-online).
+_OUR_QUOTA = re.compile(r"relay (?:sending )?limit|submission ?quota|daily limit for sending", re.IGNORECASE)
 
 _WAIT = re.compile(r"\b(?:in|after|for|wait)\s+(\d{1,6})\s*"
                    r"(?:(s)(?:ec(?:ond)?s?)?|(m)(?:in(?:ute)?s?)?|(h)(?:(?:ou)?rs?)?|(d)(?:ays?)?)\b", re.IGNORECASE)
@@ -168,18 +191,29 @@ def classify(phase: Phase, code: int, enhanced: str | None, text: str) -> Outcom
 
 def _verdict(phase: Phase, code: int, parts: list[str], text: str) -> _Kind:
     """Which failure a 4xx or 5xx is that is not about our rate."""
+    if _STOPPED_ALL_THE_SAME.search(text):
+        return EngineStopped
     if code < 500:  # noqa: PLR2004
         return Transient
     if phase in _SESSION:
         return Transient if code == 503 else EngineStopped  # noqa: PLR2004
     if code in _LOGIN or _STOPPED.search(text):
         return EngineStopped
+    return (_by_words(phase, code, parts, text) or _BY_ENHANCED.get(f"{parts[1]}.{parts[2]}")
+            or _BY_SUBJECT.get(parts[1]) or _BY_CODE.get(code) or _BY_PHASE[phase])
+
+
+def _by_words(phase: Phase, code: int, parts: list[str], text: str) -> _Kind | None:
+    """Whom a 5xx is about where its words, or the code, say so against what the rest suggests."""
+    if not parts[1] and _NO_RELAY.search(text):
+        return SenderBlocked
+    if not parts[1] and phase in (Phase.DATA, Phase.DOT) and _NO_MAILBOX.search(text):
+        return RecipientRejected
     if phase is Phase.RCPT and code == 552 and "too many recipients" in text.lower():  # noqa: PLR2004
         return Transient  # RFC 5321 section 4.5.3.1.10: old servers say 552 and mean 452
     if phase in (Phase.MAIL, Phase.DOT) and code == 552 and parts[1] != "2":  # noqa: PLR2004
         return MessageRejected  # RFC 1870 section 6: too large
-    return (_BY_ENHANCED.get(f"{parts[1]}.{parts[2]}") or _BY_SUBJECT.get(parts[1])
-            or _BY_CODE.get(code) or _BY_PHASE[phase])
+    return None
 
 
 def _is_about_rate(code: int, subject: str, text: str) -> bool:

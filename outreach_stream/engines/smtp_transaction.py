@@ -1,7 +1,6 @@
 """One message over one connection: MAIL, RCPT, DATA, the message, and the answer to its final dot."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ from outreach_stream.domain.outcomes import Accepted, Failure, Outcome, Refusal,
 from outreach_stream.engines.smtp_config import SmtpTimeouts
 from outreach_stream.engines.smtp_errors import failure
 from outreach_stream.engines.smtp_replies import Phase, Reply, classify
-from outreach_stream.engines.smtp_session import Session
+from outreach_stream.engines.smtp_session import Session, crlf
 
 _CHUNK = 65_536
 """Bytes written at once: with the last of them goes the final dot. The server has `timeouts.command` to take each of
@@ -20,19 +19,11 @@ _LAST_WORDS = frozenset({421, 503})
 """A connection is not used after these: the server closes it (RFC 5321 section 3.8), or is out of step."""
 _YOUNG = 1.0
 """Seconds for which a new connection is not believed to be stale."""
-_BARE_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 def wire_form(content: bytes) -> bytes:
-    """`content` as it goes after 354: CRLF line ends only, dots stuffed (RFC 5321 section 4.5.2), the final dot.
-
-    A line end that is not CRLF would let a message's text pass for SMTP commands with servers that take it for
-    one (CVE-2023-51764), so none is let through.
-    """
-    if not content.count(b"\n") == content.count(b"\r") == content.count(b"\r\n"):
-        content = _BARE_LINE_END.sub(b"\r\n", content)
-    stuffed = (b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:]
-    return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") or not stuffed else b"\r\n.\r\n")
+    """`content` as it goes after 354: CRLF line ends only, dots stuffed (RFC 5321 section 4.5.2), the final dot."""
+    return (b"\r\n" + crlf(content)).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n"
 
 
 class SmtpConnection:
@@ -48,6 +39,7 @@ class SmtpConnection:
 
     def _adopt(self, session: Session) -> None:
         self.wire, self.abilities = session.wire, session.abilities
+        self._session = session
         self.messages = 0
         self._opened = asyncio.get_running_loop().time()
         self._phase = Phase.MAIL
@@ -85,7 +77,7 @@ class SmtpConnection:
         await self.wire.quit(limit)
 
     async def _attempt(self, message: OutgoingMessage) -> Outcome:
-        content = self.abilities.content(message)
+        content = self._session.content(message)
         if refusal := self.abilities.refusal(message, content):
             return refusal
         old = self.messages > 0 or asyncio.get_running_loop().time() - self._opened > _YOUNG

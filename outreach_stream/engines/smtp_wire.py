@@ -1,7 +1,9 @@
 """The bytes of an SMTP connection that stands: commands out, replies in, matched in order."""
 
 import asyncio
+import ssl
 from collections import deque
+from typing import cast
 
 from outreach_stream.engines.failures import MalformedReply
 from outreach_stream.engines.smtp_replies import Reply
@@ -39,6 +41,11 @@ class SmtpWire(asyncio.Protocol):
         """Whether the connection stands and nothing is outstanding."""
         return self._error is None and not self._expected and not self._replies \
             and not self._transport.is_closing()
+
+    @property
+    def ssl_object(self) -> ssl.SSLObject | None:
+        """What encrypts the connection; None: nothing does."""
+        return cast("ssl.SSLObject | None", self._transport.get_extra_info("ssl_object"))
 
     def write(self, data: bytes, expect: int = 0) -> None:
         """Send `data`, which the server will answer with `expect` replies. Does not wait.

@@ -3,6 +3,8 @@
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Header, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 
 from outreach_stream.domain.identity import canonical_workflow_id
 from outreach_stream.domain.triggers import Name
@@ -21,7 +23,15 @@ def build(gateway: Gateway) -> FastAPI:
     api.state.gateway = gateway
     api.include_router(router)
     api.include_router(run_routes.router)
+    api.add_exception_handler(RequestValidationError, _not_understood)
     return api
+
+
+async def _not_understood(_: Request, error: Exception) -> JSONResponse:
+    """What is wrong and where, without the values: what was put in the wrong place may be a secret."""
+    assert isinstance(error, RequestValidationError)
+    problems = [{name: each[name] for name in ("type", "loc", "msg")} for each in error.errors()]
+    return JSONResponse({"detail": problems}, 422)
 
 
 @router.get("/health", responses={503: {"model": Health}})

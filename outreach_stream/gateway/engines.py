@@ -17,7 +17,9 @@ class EngineState(BaseModel):
     id: str
     kind: str
     rate: float | None
-    """Mails per second; null: unlimited."""
+    """Mails per second, as the catalog has it; null: see `rate_by`."""
+    rate_by: Literal["catalog", "provider"] | None
+    """Who limits it: the catalog, or the provider, which tells the senders when they connect; null: it is unlimited."""
     hourly: int | None
     daily: int | None
     """Mails in any hour, in any 24 hours; null: no cap."""
@@ -31,11 +33,16 @@ class EngineState(BaseModel):
     """Part of its rate that a throttled one uses now, or begins with at `until`; it climbs back from there."""
     by: str | None = None
     """Who stopped it."""
+    warnings: tuple[str, ...] = ()
+    """What works and should not be left so in its catalog entry."""
 
 
 def engine_state(engine: EngineConfig, control: Control, now: float) -> EngineState:
     """Where the engine stands at `now`."""
-    state = EngineState(id=engine.id, kind=engine.kind, rate=engine.rate, hourly=engine.hourly, daily=engine.daily)
+    rate_by: Literal["catalog", "provider"] | None = (
+        "catalog" if engine.rate else "provider" if engine.provider_tells_rate else None)
+    state = EngineState(id=engine.id, kind=engine.kind, rate=engine.rate, rate_by=rate_by, hourly=engine.hourly,
+                        daily=engine.daily, warnings=engine.warnings)
     if fuse := control.fuse(engine.id):
         return state.model_copy(update={"state": "stopped", "reason": fuse.reason or None, "since": iso(fuse.at),
                                         "by": fuse.by or None})

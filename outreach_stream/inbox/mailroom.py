@@ -1,10 +1,14 @@
-from typing import TYPE_CHECKING, Protocol
+import asyncio
+from typing import Protocol
 
 from outreach_stream.inbox.modes import Mode
 from outreach_stream.inbox.rules import Fate
 
-if TYPE_CHECKING:
-    from outreach_stream.inbox.session import Session
+
+class Guest(Protocol):
+    """Whoever holds a connection."""
+
+    transport: asyncio.Transport
 
 
 class Mailroom(Protocol):
@@ -18,6 +22,8 @@ class Mailroom(Protocol):
     """Seconds between the bytes of `trickle` and the pieces of `sip`."""
     credentials: tuple[str, str] | None
     """Name and password; None: everybody may send."""
+    attempts: int
+    """How often a mail was offered so far; a session counts it."""
 
     def current_mode(self) -> Mode:
         """How everybody is treated now."""
@@ -31,8 +37,8 @@ class Mailroom(Protocol):
     def now(self) -> float:
         """Seconds since the epoch."""
 
-    def opened(self, session: "Session") -> None:
+    def opened(self, session: Guest) -> None:
         """A connection was made."""
 
-    def closed(self, session: "Session") -> None:
+    def closed(self, session: Guest) -> None:
         """It is gone."""

@@ -1,6 +1,7 @@
 """How the inbox behaves towards a recipient.
 
-The local part of the address tells, so that a test or a demo chooses by choosing whom it writes to.
+The local part of the address tells, so that a test or a demo chooses by choosing whom it writes to. What is said here
+is said in SMTP; the stand-ins of HTTP providers do the same in their provider's words (see `inbox.providers`).
 """
 
 import re
@@ -27,6 +28,12 @@ class Behaviour(StrEnum):
     """554 5.7.1 after the final dot, always."""
     REJECT = "reject"
     """550 5.6.0 after the final dot, always."""
+    STOP = "stop"
+    """530 5.7.0 at RCPT, always: the account may not send."""
+    HUGE = "huge"
+    """552 5.3.4 after the final dot, always."""
+    EARLY = "early"
+    """The same; by HTTP the answer comes before the message was read, and the connection is closed."""
     SHUTDOWN = "shutdown"
     """421 4.3.2 at RCPT, and the connection is closed."""
     SHUTDOWN_DATA = "shutdown-data"
@@ -55,20 +62,26 @@ PASSING = frozenset({Behaviour.DEFER, Behaviour.GREY, Behaviour.DOUBT_ONCE})
 """What a recipient is over with after one time, or some time."""
 
 CLOSING = "421 4.3.2 closing down"
+TOO_LARGE = "552 5.3.4 message too large"
+THROTTLE_SECONDS = 7.0
+"""How long `throttle` recipients ask to wait."""
 
 REPLIES = {
     Behaviour.REFUSE: "550 5.1.1 <{recipient}>: no such mailbox here",
     Behaviour.DEFER: "451 4.3.0 <{recipient}>: busy, come back later",
     Behaviour.BUSY: "451 4.3.0 <{recipient}>: busy, come back later",
     Behaviour.GREY: "451 4.7.1 <{recipient}>: greylisting in action, come back later",
-    Behaviour.THROTTLE: "451 4.7.1 rate limit exceeded, try again in 7 seconds",
+    Behaviour.THROTTLE: f"451 4.7.1 rate limit exceeded, try again in {THROTTLE_SECONDS:.0f} seconds",
     Behaviour.SHUTDOWN: CLOSING,
+    Behaviour.STOP: "530 5.7.0 this account may not send",
 }
 """What RCPT is answered, where it is not accepted."""
 
 DOT_REPLIES = {
     Behaviour.BLOCK: "554 5.7.1 refused by policy",
     Behaviour.REJECT: "550 5.6.0 this is no mail for us",
+    Behaviour.HUGE: TOO_LARGE,
+    Behaviour.EARLY: TOO_LARGE,
     Behaviour.SHUTDOWN_DOT: CLOSING,
 }
 """What the final dot is answered, where the message is not accepted."""
@@ -83,6 +96,8 @@ class Fate(NamedTuple):
     behaviour: Behaviour
     reply: str | None = None
     """The answer to RCPT; None: the recipient is accepted, or not answered."""
+    wait: float | None = None
+    """Seconds that the sender is told to wait; None: it is not told."""
 
     @classmethod
     def of(cls, behaviour: Behaviour, recipient: str) -> "Fate":
@@ -90,7 +105,8 @@ class Fate(NamedTuple):
         if behaviour is Behaviour.ACCEPT:
             return ACCEPTED
         reply = REPLIES.get(behaviour)
-        return cls(behaviour, reply and reply.format(recipient=recipient))
+        wait = THROTTLE_SECONDS if behaviour is Behaviour.THROTTLE else None
+        return cls(behaviour, reply and reply.format(recipient=recipient), wait)
 
 
 ACCEPTED = Fate(Behaviour.ACCEPT)

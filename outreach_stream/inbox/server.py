@@ -1,4 +1,4 @@
-"""The inbox itself: listens, judges recipients, keeps what it received."""
+"""The inbox itself: listens, judges recipients, keeps what it received; over SMTP, or as an HTTP provider would."""
 
 import asyncio
 import re
@@ -9,7 +9,10 @@ from types import TracebackType
 from typing import Self
 
 from outreach_stream.inbox.limit import Limit
+from outreach_stream.inbox.mailroom import Guest
 from outreach_stream.inbox.modes import Mode, ModeFile
+from outreach_stream.inbox.providers.provider import Provider
+from outreach_stream.inbox.providers.session import HttpSession
 from outreach_stream.inbox.record import ReceivedMail, RecordWriter
 from outreach_stream.inbox.rules import ACCEPTED, CLOSING, PASSING, Behaviour, Fate, Rule, behaviour_for, grey_seconds
 from outreach_stream.inbox.session import Session
@@ -20,7 +23,7 @@ _FATES = {
     Mode.REFUSE_CONNECTIONS: Fate(Behaviour.DROP),
     Mode.SHUTDOWN: Fate(Behaviour.SHUTDOWN, CLOSING),
     Mode.BLOCK: Fate(Behaviour.BLOCK),
-    Mode.LOGIN_REFUSED: Fate(Behaviour.REFUSE, "530 5.7.0 log in, please"),
+    Mode.LOGIN_REFUSED: Fate(Behaviour.STOP, "530 5.7.0 log in, please"),
 }
 """What a mode does to all mails alike."""
 
@@ -34,22 +37,26 @@ class Inbox:
     a file each. `latency`: seconds by which every reply is late. `pace`: seconds between the bytes of `trickle` and
     the pieces of `sip`. `credentials`: name and password without which no mail is taken. `limit`: the rate that it
     takes. `mode_file`: a file that names its `Mode`, which `mode` overrides. It also lists what it received in `mails`.
+    `provider`: it is this HTTP provider's stand-in, and speaks no SMTP. `max_size`: bytes of the largest message, or
+    of the largest request; None: 10 MB, or what the provider takes.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, record: Path | None = None,
                  keep: Path | None = None, keep_last: int = 100, rules: tuple[Rule, ...] = (),
                  latency: float = 0.0, pace: float = 1.0, extensions: tuple[str, ...] = EXTENSIONS,
-                 max_size: int = 10_000_000, credentials: tuple[str, str] | None = None,
-                 limit: Limit | None = None, mode_file: Path | None = None) -> None:
+                 max_size: int | None = None, credentials: tuple[str, str] | None = None,
+                 limit: Limit | None = None, mode_file: Path | None = None, provider: Provider | None = None) -> None:
         self.host, self.port = host, port
-        self.extensions, self.max_size, self.latency, self.pace = extensions, max_size, latency, pace
-        self.credentials = credentials
+        self.extensions, self.latency, self.pace, self.credentials = extensions, latency, pace, credentials
+        self.max_size = max_size or (provider.max_size if provider else 10_000_000)
         self.mode: Mode | None = None
         """What a test in the same process wants; None: what the file says."""
         self.mails: deque[ReceivedMail] = deque(maxlen=10_000)
         self.contents: deque[bytes] = deque(maxlen=keep_last)
         self.connections = 0
         """How many were made so far."""
+        self.attempts = 0
+        """How often a mail was offered, whatever came of it."""
         self._writer = RecordWriter(record) if record else None
         self._keep, self._keep_last, self._received = keep, keep_last, 0
         self._rules = rules
@@ -57,7 +64,8 @@ class Inbox:
         self._mode_file = ModeFile(mode_file) if mode_file else None
         self._first_tries: dict[str, float] = {}
         self._turn = 0
-        self._sessions: set[Session] = set()
+        self._sessions: set[Guest] = set()
+        self._provider = provider
         self._server: asyncio.Server | None = None
 
     @property
@@ -67,7 +75,7 @@ class Inbox:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Session(self), self.host, self.port, backlog=1_024)
+        self._server = await loop.create_server(self._session, self.host, self.port, backlog=1_024)
         self.port = self._server.sockets[0].getsockname()[1]
         if self._keep:
             self._keep.mkdir(parents=True, exist_ok=True)
@@ -80,6 +88,9 @@ class Inbox:
         self.hang_up()
         if self._writer:
             self._writer.close()
+
+    def _session(self) -> Session | HttpSession:
+        return HttpSession(self, self._provider) if self._provider else Session(self)
 
     def hang_up(self) -> None:
         """Cut all connections, as a failing server does."""
@@ -97,8 +108,8 @@ class Inbox:
             return _FATES[mode]
         behaviour = behaviour_for(recipient, self._rules)
         fate = ACCEPTED if self._is_over(behaviour, recipient) else Fate.of(behaviour, recipient)
-        if fate.reply is None and self._limit and (refusal := self._limit.refusal(self.now())):
-            return Fate(Behaviour.THROTTLE, refusal)
+        if fate.reply is None and self._limit and (refusal := self._limit.over(self.now())):
+            return Fate(Behaviour.THROTTLE, refusal.reply, refusal.wait)
         if mode is Mode.HALF and fate is ACCEPTED:
             self._turn += 1
             return fate if self._turn % 2 else Fate(Behaviour.REJECT)
@@ -136,11 +147,11 @@ class Inbox:
         """Seconds since the epoch."""
         return time.time()
 
-    def opened(self, session: Session) -> None:
+    def opened(self, session: Guest) -> None:
         """Count a connection."""
         self.connections += 1
         self._sessions.add(session)
 
-    def closed(self, session: Session) -> None:
+    def closed(self, session: Guest) -> None:
         """Forget it."""
         self._sessions.discard(session)

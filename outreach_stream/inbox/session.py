@@ -8,7 +8,7 @@ from outreach_stream.inbox.login import granted
 from outreach_stream.inbox.mailroom import Mailroom
 from outreach_stream.inbox.modes import Mode
 from outreach_stream.inbox.outlet import Outlet
-from outreach_stream.inbox.rules import CLOSING, DOT_REPLIES, Behaviour, Fate
+from outreach_stream.inbox.rules import CLOSING, DOT_REPLIES, TOO_LARGE, Behaviour, Fate
 
 _MAIL = re.compile(r"MAIL FROM:\s*<([^<>]*)>((?: \S+)*)", re.IGNORECASE)
 _RCPT = re.compile(r"RCPT TO:\s*<([^<>\s]+)>(?: \S+)*", re.IGNORECASE)
@@ -145,7 +145,7 @@ class Session(asyncio.Protocol):
             return "501 5.5.4 MAIL FROM:<address>"
         size = _SIZE.search(found[2])
         if size and int(size[1]) > self._room.max_size:
-            return "552 5.3.4 message too large"
+            return TOO_LARGE
         self._sender, self._began = found[1], self._room.now()
         return "250 2.1.0 Ok"
 
@@ -156,6 +156,7 @@ class Session(asyncio.Protocol):
         elif not found:
             self._reply("501 5.1.3 RCPT TO:<address>")
         else:
+            self._room.attempts += 1
             self._meet(found[1], self._room.judge(found[1]))
 
     def _meet(self, recipient: str, fate: Fate) -> None:
@@ -188,7 +189,7 @@ class Session(asyncio.Protocol):
         content = content.replace(b"\r\n..", b"\r\n.")
         reply = next((DOT_REPLIES[asked] for asked in self._asked if asked in DOT_REPLIES), None)
         if len(content) > self._room.max_size:
-            self._reply("552 5.3.4 message too large")
+            self._reply(TOO_LARGE)
         elif reply == CLOSING:
             self._close(reply)
         elif reply:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from outreach_stream.confidential import keep
 from outreach_stream.recipients.failures import DatabaseUnavailable, QueryFailed
 
 _STEPS = 20_000
@@ -88,7 +89,12 @@ def _url(database: str) -> URL:
     if not written:
         raise QueryFailed(f"environment variable {variable} is not set: it must hold the database's URL")
     try:
-        return make_url(written)
-    except ArgumentError as error:
+        url = make_url(written)
+    except (ArgumentError, ValueError):  # of a port that is no number
         place = f"environment variable {variable}" if variable else "recipients.database"
-        raise QueryFailed(f"{place} does not hold a database URL like postgresql://user:password@host/name") from error
+        # `from None`: what cannot be read as a URL is quoted whole, password and all.
+        raise QueryFailed(
+            f"{place} does not hold a database URL like postgresql://user:password@host/name") from None
+    for secret in (url.password, url.query.get("password")):
+        keep(secret if isinstance(secret, str) else "")
+    return url

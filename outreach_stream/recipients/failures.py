@@ -3,12 +3,17 @@
 from collections.abc import Iterable
 from typing import ClassVar
 
+from outreach_stream.confidential import hide
+
 
 class RecipientsFailed(Exception):  # noqa: N818 - the state of the run that it leads to
     """The recipients cannot be read; the run cannot be planned."""
 
     retriable: ClassVar[bool] = False
     """Whether the same query may succeed later, with nothing changed by anybody."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(hide(message))
 
 
 class DatabaseUnavailable(RecipientsFailed):

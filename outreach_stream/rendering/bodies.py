@@ -10,20 +10,23 @@ _DENSE = 6
 """Quoted-printable triples each octet beyond ASCII: from one octet in six on, base64 is the shorter."""
 
 
-def encode_body(subtype: bytes, body: str, *, eight_bit: bool) -> bytes:
-    """A `text/<subtype>` entity: its headers, an empty line, the body with CRLF line ends and one at its end."""
+def encode_body(subtype: bytes, body: str, *, eight_bit: bool, without: bytes) -> bytes:
+    """A `text/<subtype>` entity: its headers, an empty line, the body with CRLF line ends and one at its end.
+
+    `without`: what begins with "=_" and is not to stand in it, as it does in no encoded body (RFC 2045 section 6.7).
+    """
     text = body.replace("\r\n", "\n").replace("\r", "\n") if "\r" in body else body
     if not text.endswith("\n"):
         text += "\n"
     data = text.encode("utf-8", "replace")
     charset = b"us-ascii" if len(data) == len(text) and text.isascii() else b"utf-8"
-    encoding, encoded = _encoded(text, data, eight_bit=eight_bit)
+    encoding, encoded = _encoded(text, data, eight_bit=eight_bit, opaque=without in data)
     return (b'Content-Type: text/%b; charset="%b"\r\nContent-Transfer-Encoding: %b\r\n\r\n%b'
             % (subtype, charset, encoding, encoded))
 
 
-def _encoded(text: str, data: bytes, *, eight_bit: bool) -> tuple[bytes, bytes]:
-    if (eight_bit or text.isascii()) and _fits(data):
+def _encoded(text: str, data: bytes, *, eight_bit: bool, opaque: bool) -> tuple[bytes, bytes]:
+    if (eight_bit or text.isascii()) and not opaque and _fits(data):
         return b"7bit" if text.isascii() else b"8bit", data.replace(b"\n", b"\r\n")
     # The octets a text has beyond its characters are continuation octets of UTF-8.
     if (len(data) - len(text)) * _DENSE > len(data):

@@ -8,6 +8,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 """RFC 5322 section 3.2.5: atoms and spaces need no quotes."""
 
+_ENCODED_WORD = re.compile(r"=\?[^? ]*\?[^? ]*\?[^? ]*\?=")
+"""What readers would decode though nobody encoded it."""
+
 _LINE = 78
 """Characters a header line should have at most (RFC 5322 section 2.1.1); with encoded words 76 (RFC 2047 section 2)."""
 
@@ -35,12 +38,21 @@ def unstructured(text: str, *, before: int) -> str:
     return _encoded_words(text, before)
 
 
+def extension(name: str, value: str) -> str:
+    """A header that is nobody's but the workflow's: who reads it may not decode, so ASCII stays as it is, folded."""
+    before = len(name) + 2
+    if not value.isascii() or ("=?" in value and _ENCODED_WORD.search(value)):
+        value = _encoded_words(value, before)
+    elif before + len(value) > _LINE and " " in value:
+        value = _folded(value, before)
+    return f"{name}: {value}\r\n"
+
+
 def mailbox(email: str, name: str, *, before: int) -> str:
     """`name <email>` as a header's value, folded; an empty name leaves the bare address.
 
-    `email` must have been checked, `name` may be anything.
+    `email` must have been checked, `name` is one line of anything.
     """
-    name = one_line(name)
     if not name:
         return email
     if not name.isascii() or "=?" in name or len(name) > _LONGEST_QUOTED:

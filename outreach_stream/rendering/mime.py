@@ -6,33 +6,44 @@ The bytes are a message as it is stored, with CRLF line ends. Dots are not doubl
 
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 
 from outreach_stream.catalog.spec import WorkflowSpec
-from outreach_stream.domain.message import Mail, Mailbox
+from outreach_stream.domain.message import File, Mail, Mailbox
 from outreach_stream.rendering.bodies import encode_body
 from outreach_stream.rendering.failures import RenderError
-from outreach_stream.rendering.headers import mailbox, unstructured
+from outreach_stream.rendering.files import Surroundings
+from outreach_stream.rendering.headers import extension, mailbox, one_line, unstructured
 from outreach_stream.rendering.templates import Rendered
 
-_ADDRESS = re.compile(r"[^\s<>()\[\],;:\\\"@\x00-\x20\x7f]+@[^\s<>()\[\],;:\\\"@\x00-\x20\x7f]+")
-_URL = re.compile(r"https://[!-;=?-~]{1,900}")
+_UNFIT = r"\s<>()\[\],;:\\\"@\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
+_ADDRESS = re.compile(f"[^{_UNFIT}]+@[^{_UNFIT}]+")
+_URL = re.compile(r"https://(?:(?!=\?)[!-;=?-~]){1,860}")
+"""ASCII without angle brackets, which end it, nor what begins an encoded word; as long as SES takes, with both."""
+
 _TO, _SUBJECT = len("To: "), len("Subject: ")
 
 
 class MessageSkeleton:
     """What all messages of a run have in common; `mail` adds one recipient's part, `write` puts both on the wire."""
 
-    def __init__(self, sender: Mailbox, reply_to: Mailbox | None = None, *, boundary: str | None = None) -> None:
-        """`boundary` is for tests; by default it cannot be guessed, so no text can contain it on purpose."""
-        # "=_" occurs neither in quoted-printable nor in base64 (RFC 2045 section 6.7).
-        self._boundary = (boundary or f"=_{secrets.token_hex(16)}").encode()
-        self._sender, self._reply_to = sender, reply_to
-        head = [f"From: {mailbox(sender.email, sender.name, before=len('From: '))}"]
-        if reply_to is not None:
-            head.append(f"Reply-To: {mailbox(reply_to.email, reply_to.name, before=len('Reply-To: '))}")
+    def __init__(
+        self, sender: Mailbox, reply_to: Mailbox | None = None, *, headers: Sequence[tuple[str, str]] = (),
+        files: Sequence[File] = (), tags: Sequence[str] = (), boundary: str | None = None,
+    ) -> None:
+        """`headers`: those that all have alike, as in `Mail`.
+
+        `boundary` is for tests; by default it cannot be guessed.
+        """
+        self._boundary = f"=_{boundary or secrets.token_hex(12)}".encode()
+        self._sender, self._reply_to = _tidy(sender), _tidy(reply_to) if reply_to else None
+        self._headers, self._files, self._tags = tuple(headers), tuple(files), tuple(tags)
+        self._surroundings = Surroundings(files, self._boundary) if files else None
+        head = [f"{name}: {mailbox(it.email, it.name, before=len(name) + 2)}"
+                for name, it in (("From", self._sender), ("Reply-To", self._reply_to)) if it]
         self._head = "\r\n".join([*head, "MIME-Version: 1.0", ""])
 
     def mail(self, to: Mailbox, rendered: Rendered) -> Mail:
@@ -41,8 +52,10 @@ class MessageSkeleton:
             raise RenderError("to", "the address cannot stand in a header")
         if rendered.text is None and rendered.html is None:
             raise RenderError("body", "there is neither text nor html")
-        return Mail(self._sender, to, rendered.subject, rendered.text, rendered.html, self._reply_to,
-                    headers=_unsubscribe(rendered.unsubscribe) if rendered.unsubscribe else ())
+        unsubscribe = _unsubscribe(rendered.unsubscribe) if rendered.unsubscribe else ()
+        headers = (*self._headers, *rendered.headers, *unsubscribe)
+        return Mail(self._sender, _tidy(to), rendered.subject, rendered.text, rendered.html,
+                    self._reply_to, headers, self._files, self._tags)
 
     def write(self, mail: Mail, *, message_id: str, second: int, eight_bit: bool = False,
               smtputf8: bool = False) -> bytes:  # noqa: ARG002 - an address that needs it is UTF-8 as it stands
@@ -56,29 +69,42 @@ class MessageSkeleton:
             f"To: {mailbox(mail.to.email, mail.to.name, before=_TO)}\r\n"
             f"Subject: {unstructured(mail.subject, before=_SUBJECT)}\r\n"
             f"Message-ID: {message_id}\r\n"
-            + "".join([f"{name}: {value}\r\n" for name, value in mail.headers])
+            + "".join([extension(name, value) for name, value in mail.headers])
         ).encode()
         return head + self._content(mail, eight_bit=eight_bit)
 
     def _content(self, mail: Mail, *, eight_bit: bool) -> bytes:
+        boundary = self._boundary
         parts = [
-            encode_body(kind, body, eight_bit=eight_bit)
+            encode_body(kind, body, eight_bit=eight_bit, without=boundary)
             for kind, body in ((b"plain", mail.text), (b"html", mail.html)) if body is not None
         ]
         if len(parts) == 1:
-            return parts[0]
-        boundary = self._boundary
-        while any(boundary in part for part in parts):
-            boundary = b"=_" + secrets.token_hex(16).encode()
-        return (b'Content-Type: multipart/alternative; boundary="%b"\r\n\r\n--%b\r\n%b\r\n--%b\r\n%b\r\n--%b--\r\n'
-                % (boundary, boundary, parts[0], boundary, parts[1], boundary))
+            kind, body = b"text/plain" if mail.html is None else b"text/html", parts[0]
+        else:
+            kind = b"multipart/alternative"
+            body = (b'Content-Type: multipart/alternative; boundary="%b"\r\n\r\n--%b\r\n%b\r\n--%b\r\n%b\r\n--%b--\r\n'
+                    % (boundary, boundary, parts[0], boundary, parts[1], boundary))
+        return self._surroundings.around(kind, body) if self._surroundings else body
 
 
 def skeleton_of(spec: WorkflowSpec) -> MessageSkeleton:
     """The skeleton of a frozen workflow's messages."""
-    sender, reply_to = spec.workflow.sender, spec.workflow.reply_to
-    return MessageSkeleton(Mailbox(sender.email, sender.name),
-                           Mailbox(reply_to.email, reply_to.name) if reply_to else None)
+    workflow, template, reply_to = spec.workflow, spec.template, spec.workflow.reply_to
+    return MessageSkeleton(
+        Mailbox(workflow.sender.email, workflow.sender.name),
+        Mailbox(reply_to.email, reply_to.name) if reply_to else None,
+        headers=[("Feedback-ID", workflow.feedback_id)] if workflow.feedback_id else (),
+        files=[
+            *(File(it.name, it.type, it.content, content_id) for content_id, it in template.images.items()),
+            *(File(it.name, it.type, it.content) for it in template.attachments),
+        ],
+        tags=workflow.tags,
+    )
+
+
+def _tidy(who: Mailbox) -> Mailbox:
+    return Mailbox(who.email, one_line(who.name))
 
 
 @lru_cache(maxsize=64)
@@ -89,5 +115,5 @@ def _date(second: int) -> str:
 def _unsubscribe(url: str) -> tuple[tuple[str, str], ...]:
     """Both headers of RFC 8058; a mail program may then unsubscribe with one POST."""
     if not _URL.fullmatch(url):
-        raise RenderError("list_unsubscribe", "must become an https:// address of at most 900 ASCII characters")
+        raise RenderError("list_unsubscribe", "must become an https:// address of at most 860 ASCII characters")
     return ("List-Unsubscribe", f"<{url}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")

@@ -5,17 +5,23 @@ from typing import Any, NamedTuple, Protocol
 
 from jinja2.exceptions import TemplateSyntaxError
 
+from outreach_stream.catalog.models import HTML_ONLY
 from outreach_stream.catalog.spec import WorkflowSpec
 from outreach_stream.rendering.failures import RenderError, TemplateErrors
 from outreach_stream.rendering.headers import one_line
 from outreach_stream.rendering.part import Part
+from outreach_stream.rendering.plain import plain_text
 from outreach_stream.rendering.sandbox import MailEnvironment
 
 PROVIDED = frozenset({"email", "name"})
 """Variables every recipient has; `name` is empty text when it is not known."""
 
 
+LONGEST_HEADER = 870
+"""Characters of a header's value: as many as SES takes, the fewest of all (API reference of SES v2, MessageHeader)."""
+
 _NONE: Mapping[str, Any] = {}
+_HEADER = "headers."
 
 
 class Addressee(Protocol):
@@ -35,13 +41,18 @@ class Addressee(Protocol):
 
 
 class Rendered(NamedTuple):
-    """The parts of one mail: `subject` is one line, the bodies are as the template made them."""
+    """The parts of one mail: `subject` is one line, the bodies are as the template made them.
+
+    A text that the template does not have is made from its html.
+    """
 
     subject: str
     text: str | None = None
     html: str | None = None
     unsubscribe: str | None = None
     """Address for List-Unsubscribe; None: the mail has no such header."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """The workflow's own, one line each, none of them empty."""
 
 
 class CompiledTemplate:
@@ -52,14 +63,17 @@ class CompiledTemplate:
     """
 
     def __init__(self, template_id: str, sources: Mapping[str, str | None]) -> None:
-        """Compile `sources` (subject, text, html, list_unsubscribe); raises `TemplateErrors` with all problems."""
+        """Compile `sources`; raises `TemplateErrors` with all problems.
+
+        They are named subject, text (which may be `HTML_ONLY`), html, list_unsubscribe, and headers.X-Name.
+        """
         self.id = template_id
         environments = {"html": MailEnvironment(autoescape=True), "list_unsubscribe": MailEnvironment(url=True)}
         plain = MailEnvironment()
         self._parts: dict[str, Part] = {}
         problems: list[tuple[str, str]] = []
         for name, source in sources.items():
-            if source is None:
+            if source is None or (name == "text" and source == HTML_ONLY):
                 continue
             try:
                 part = Part(template_id, name, source, environments.get(name, plain))
@@ -75,7 +89,10 @@ class CompiledTemplate:
         self._globals = plain.globals
         self._subject = self._parts["subject"]
         self._text, self._html = self._parts.get("text"), self._parts.get("html")
+        self._made_text = sources.get("text") is None
         self._unsubscribe = self._parts.get("list_unsubscribe")
+        self._headers = [(name.removeprefix(_HEADER), part) for name, part in self._parts.items()
+                         if name.startswith(_HEADER)]
 
     @property
     def variables(self) -> frozenset[str]:
@@ -101,21 +118,33 @@ class CompiledTemplate:
         subject = one_line(self._subject.render(values))
         if not subject:
             raise RenderError("subject", "is empty", template=self.id)
+        html = self._html.render(values) if self._html else None
+        if self._text:
+            text: str | None = self._text.render(values)
+        else:
+            text = (plain_text(html, template=self.id) or None) if html and self._made_text else None
         return Rendered(
-            subject,
-            self._text.render(values) if self._text else None,
-            self._html.render(values) if self._html else None,
+            subject, text, html,
             self._unsubscribe.render(values).strip() if self._unsubscribe else None,
+            self._rendered_headers(values) if self._headers else (),
         )
+
+    def _rendered_headers(self, values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+        made = [(name, one_line(part.render(values))) for name, part in self._headers]
+        for name, value in made:
+            if len(value) > LONGEST_HEADER:
+                raise RenderError(_HEADER + name, f"is longer than {LONGEST_HEADER} characters", template=self.id)
+        return tuple(header for header in made if header[1])
 
     def _readers(self, variable: str) -> list[str]:
         return [name for name, part in self._parts.items() if variable in part.variables]
 
 
 def compile_spec(spec: WorkflowSpec) -> CompiledTemplate:
-    """The template of a frozen workflow, its List-Unsubscribe address included; raises `TemplateErrors`."""
-    template = spec.template
+    """The template of a frozen workflow, with what is the workflow's own; raises `TemplateErrors`."""
+    template, workflow = spec.template, spec.workflow
     return CompiledTemplate(template.id, {
         "subject": template.subject, "text": template.text, "html": template.html,
-        "list_unsubscribe": spec.workflow.list_unsubscribe,
+        "list_unsubscribe": workflow.list_unsubscribe,
+        **{_HEADER + name: source for name, source in workflow.headers.items()},
     })

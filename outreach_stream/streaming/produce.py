@@ -35,14 +35,17 @@ def new_producer(bootstrap: str) -> AIOKafkaProducer:
                             max_batch_size=BATCH_BYTES)
 
 
-async def produce(producer: AIOKafkaProducer, topic: str, partition: int, records: Iterable[Record]) -> list[int]:
+async def produce(producer: AIOKafkaProducer, topic: str, partition: int, records: Iterable[Record], *,
+                  largest: int = 0) -> list[int]:
     """Writes the records in order and returns the offset of each, when all are durable. About 1 µs a record.
+
+    `largest`: bytes that the key and value of one record may have where the topic takes more than a batch usually has.
 
     Retried inside by an idempotent producer for as long as the broker is away: a caller that cannot wait so long
     cancels, and then some may have been written. Raises RecordTooLarge before anything is sent, and aiokafka's
     KafkaError when the broker refuses; records of earlier batches may then have been written.
     """
-    batches = _fill(producer, records)
+    batches = _fill(producer, records, largest)
     async with _turn(producer, topic, partition):
         sent = [await producer.send_batch(batch, topic, partition=partition) for batch in batches]
     if sent:
@@ -72,9 +75,13 @@ def check_size(record: Record, limit: int) -> None:
         raise RecordTooLarge(f"a record of {size} bytes does not fit into a batch of {limit}")
 
 
-def _fill(producer: AIOKafkaProducer, records: Iterable[Record]) -> list[Any]:
+_AROUND = 1024
+"""Bytes of a batch beside its one record's value: its own head, the record's, a key."""
+
+
+def _fill(producer: AIOKafkaProducer, records: Iterable[Record], largest: int) -> list[Any]:
     """The records in as few batches as they fit into. aiokafka itself lets a batch's first record be of any size."""
-    limit = batch_limit(producer)
+    limit = max(batch_limit(producer), largest + _AROUND if largest else 0)
     batches: list[Any] = []
     for record in records:
         check_size(record, limit)

@@ -35,6 +35,8 @@ EVENTS = {
     "record_buried": "A record that cannot be read went to `dead.letter`.",
     "letter_not_written": "Kafka did not take a dead letter; tried again.",
     "catalog_reload_failed": "The changed catalog is wrong; the last good one stays in use.",
+    "catalog_away": "The catalog's API gives nothing; what it said `age` seconds ago stays in use.",
+    "catalog_back": "The catalog's API answers again.",
     "effects_not_written": "Kafka did not take what a batch causes; tried again.",
     "effects_failed": "An unexpected error in a batch's effects; tried again.",
     "progress_not_told": "A progress status could not be published; the next one will be.",
@@ -43,6 +45,9 @@ EVENTS = {
     "sweep_failed": "An unexpected error in looking after unfinished runs; tried again at the next look.",
     "run_logged": "The JSON log of a run is written.",
     "log_not_written": "The JSON log could not be written; tried again in `retry_in` seconds.",
+    "log_delivered": "The catalog's API has the log of a run; `kept` is false if it says that it keeps none.",
+    "log_not_delivered": "The catalog's API did not take the log of a run; sent again in `retry_in` seconds.",
+    "logs_not_looked_for": "An unexpected error in delivering logs; tried again at the next look.",
     # Planning and expanding.
     "run_planned": "A run's recipients are frozen.",
     "planning_put_off": "A run's database or spec cannot be read; planned again in `retry_in` seconds.",

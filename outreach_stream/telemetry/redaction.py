@@ -1,8 +1,10 @@
-"""No address in a process log, whoever wrote the line: libraries quote what they were given."""
+"""No address and no secret in a process log, whoever wrote the line: libraries quote what they were given."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
+
+from outreach_stream.confidential import hide
 
 _ADDRESS = re.compile(r"[^\s<>\"'(),:;\[\]{}=@]+(?:@|%40)[^\s<>\"'(),:;\[\]{}=@]+")
 
@@ -10,8 +12,9 @@ MASK = "<address>"
 
 
 def redact(value: Any) -> Any:
-    """The same value with every e-mail address in it masked, at any depth."""
+    """The same value with every e-mail address and every secret of ours in it masked, at any depth."""
     if isinstance(value, str):
+        value = hide(value)
         return _ADDRESS.sub(MASK, value) if "@" in value or "%40" in value else value
     if isinstance(value, Mapping):
         return {redact(key): redact(each) for key, each in value.items()}

@@ -67,6 +67,6 @@ def test_its_catalog_is_right_and_names_its_own_services(tmp_path: Path, monkeyp
 
     catalog = FolderCatalog(tmp_path / "catalog").load()
 
-    assert catalog.engines["inbox"].address()[0] in SERVICES
+    assert catalog.engines["inbox"].every_relay[0].address()[0] in SERVICES
     assert catalog.workflows["1"].recipients.database == "env:OUTREACH_DATABASE"
     assert OURS["dispatcher"]["environment"]["OUTREACH_DATABASE"].endswith("@postgres/outreach")

@@ -12,6 +12,17 @@ from .system import System
 MAILED = "accepted{}@example.com"
 
 
+async def gateway(system: System) -> str:
+    """Start the system's gateway; returns its URL."""
+    def url() -> str | None:
+        found = re.search(r"http://127\.0\.0\.1:\d+", system.workers.log("gateway"))
+        return found and found[0]
+
+    system.workers.run("gateway", sys.executable, "-m", "outreach_stream.cli", "gateway", "--port", "0")
+    await system.until(lambda: url() is not None, 30, lambda: "the gateway does not listen")
+    return url()
+
+
 class Caller:
     """Triggers a run of one recipient again and again: `answers` by code, `accepted` are the run ids of each 202."""
 
@@ -22,19 +33,13 @@ class Caller:
         """Run id to the address of its recipient."""
 
     async def __aenter__(self) -> "Caller":
-        self.system.workers.run("gateway", sys.executable, "-m", "outreach_stream.cli", "gateway", "--port", "0")
-        await self.system.until(lambda: self._url() is not None, 30, lambda: "the gateway does not listen")
-        self._calling = asyncio.create_task(self._call(self._url()))
+        self._calling = asyncio.create_task(self._call(await gateway(self.system)))
         return self
 
     async def __aexit__(self, *_) -> None:
         """No more calls; the gateway runs on."""
         self._calling.cancel()
         await asyncio.wait([self._calling])
-
-    def _url(self) -> str | None:
-        found = re.search(r"http://127\.0\.0\.1:\d+", self.system.workers.log("gateway"))
-        return found and found[0]
 
     async def _call(self, url: str) -> None:
         async with httpx.AsyncClient(base_url=url, timeout=30) as client:

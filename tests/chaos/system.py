@@ -31,8 +31,8 @@ class System:
     """Broker (given), catalog, inbox and workers of one test. Use as an async context manager."""
 
     def __init__(self, folder: Path, bootstrap: str, *, rate: float | None = None, burst: float | None = None,
-                 concurrency: int = 20, session_timeout: float = 6.0, latency_ms: float = 0.0,
-                 replication: int = 1, keep: bool = False) -> None:
+                 concurrency: int = 20, session_timeout: float = 6.0, drain_timeout: float = 25.0,
+                 latency_ms: float = 0.0, replication: int = 1, keep: bool = False) -> None:
         self.folder, self.bootstrap, self.latency_ms, self.replication = folder, bootstrap, latency_ms, replication
         self.kept = folder / "kept" if keep else None
         self.catalog, self.output, self.record = folder / "catalog", folder / "output", folder / "inbox.jsonl"
@@ -43,7 +43,8 @@ class System:
         self.workers = Workers(folder, {
             **os.environ, "OUTREACH_KAFKA_BOOTSTRAP": bootstrap, "OUTREACH_CATALOG": str(self.catalog),
             "OUTREACH_OUTPUT_DIR": str(self.output), "OUTREACH_STATE_DIR": str(folder / "state"),
-            "OUTREACH_SESSION_TIMEOUT": str(session_timeout), "OUTREACH_LOG_FORMAT": "json",
+            "OUTREACH_SESSION_TIMEOUT": str(session_timeout), "OUTREACH_DRAIN_TIMEOUT": str(drain_timeout),
+            "OUTREACH_LOG_FORMAT": "json",
             "OUTREACH_REPLICATION": str(replication),
         })
         self.start, self.kill, self.terminate = self.workers.start, self.workers.kill, self.workers.terminate

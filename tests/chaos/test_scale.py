@@ -15,7 +15,7 @@ async def test_a_second_sender_joins_and_leaves(played):
 async def test_the_rate_is_kept_and_used(system):
     """At most rate + burst in any second, and at least 95 % of the rate when there is work."""
     running = await system(rate=RATE, burst=BURST, concurrency=20, latency_ms=5)
-    running.people(2000)
+    running.people(1_400)
     running.start()
     run = await running.trigger()
     await running.completed(run)

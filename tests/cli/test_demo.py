@@ -7,9 +7,11 @@ import time
 from collections import Counter
 from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
+from typing import Any
 
 import pytest
 
+from outreach_stream.cli.demo.engines import DemoEngine
 from outreach_stream.cli.demo.people import addresses
 from outreach_stream.cli.demo.stage import held_port
 from tests.cli.conftest import Outreach, family, running, wait_until_gone
@@ -19,11 +21,8 @@ from tests.cli.conftest import Outreach, family, running, wait_until_gone
 def test_every_recipient_has_an_end_and_the_inbox_agrees(tmp_path: Path) -> None:
     """From any folder: exit code 0, one JSON object as the last line, each person once in the log, and only the log
     is left behind."""
-    with running(tmp_path, "demo", "--json", "--recipients", "150", stdout=PIPE, stderr=PIPE) as demo:
-        out, said = demo.communicate(timeout=390)
+    result = outcome(tmp_path, "--recipients", "150")
 
-    assert demo.returncode == 0, said
-    result = json.loads(out.splitlines()[-1])
     assert result["state"] == "COMPLETED"
     assert result["counts"]["total"] == 150
     recipients = json.loads(Path(result["log"]).read_bytes())["recipients"]
@@ -33,6 +32,28 @@ def test_every_recipient_has_an_end_and_the_inbox_agrees(tmp_path: Path) -> None
     assert result["inbox"] == {"mails": 148, "recipients": 148}
     assert {path.name for path in tmp_path.iterdir()} == {"output", "tmp"}
     assert not list((tmp_path / "tmp").iterdir())
+
+
+@pytest.mark.timeout(400)
+def test_a_providers_api_in_the_place_of_the_relay_shows_the_same(tmp_path: Path) -> None:
+    """`--engine` changes through what it sends, and nothing of what comes of it."""
+    result = outcome(tmp_path, "--engine", "mailgun", "--recipients", "103")
+
+    assert result["state"] == "COMPLETED"
+    assert (result["counts"]["sent"], result["counts"]["failed"]) == (101, 2)
+    assert result["inbox"] == {"mails": 101, "recipients": 101}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("engine", DemoEngine)
+def test_each_engine_shows_what_the_first_lines_promise(tmp_path: Path, engine: DemoEngine) -> None:
+    """990 sent, 10 failed of 1,000, and the inbox has exactly the 990."""
+    result = outcome(tmp_path, "--engine", engine.value)
+
+    assert (result["counts"]["sent"], result["counts"]["failed"], result["counts"]["total"]) == (990, 10, 1_000)
+    assert result["inbox"] == {"mails": 990, "recipients": 990}
+    assert result["problems"] == []
 
 
 @pytest.mark.timeout(400)
@@ -84,6 +105,15 @@ def test_an_output_folder_that_cannot_be_written_is_2_and_said_at_once(outreach:
 
     assert answer.returncode == 2
     assert "OUTREACH_OUTPUT_DIR" in answer.stderr
+
+
+def outcome(folder: Path, *arguments: str) -> dict[str, Any]:
+    """What `outreach demo --json` says, in `folder`."""
+    with running(folder, "demo", "--json", *arguments, stdout=PIPE, stderr=PIPE) as demo:
+        out, said = demo.communicate(timeout=390)
+    assert demo.returncode == 0, said
+    result: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return result
 
 
 def lines_until(process: Popen[str], begin: str) -> list[str]:

@@ -1,7 +1,9 @@
 """Where an engine stands: from the catalog and from what is ordered."""
 
+from typing import ClassVar
+
 from outreach_stream.catalog.memory import MemoryCatalog
-from outreach_stream.cli.engine import said
+from outreach_stream.cli.engine import rate, said
 from outreach_stream.domain.control import Control, EngineFuse, EngineThrottle
 from outreach_stream.engines.smtp_config import SmtpConfig
 from outreach_stream.gateway.engines import engine_state, engine_states
@@ -24,6 +26,32 @@ def test_all_engines_of_the_catalog_are_there() -> None:
 
     assert [(state.id, state.state, state.rate, state.hourly, state.daily) for state in states] == [
         ("another", "ok", None, None, 5), ("relay", "ok", 50, 1_000, None)]
+
+
+class TalkativeConfig(SmtpConfig):
+    """Of a kind whose provider says how fast it may be used, and that has something to warn of."""
+
+    provider_tells_rate: ClassVar[bool] = True
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return ("mind the gap",)
+
+
+def test_who_limits_the_rate_is_told() -> None:
+    """The catalog, if it says so; else the provider, where it does; else nobody."""
+    talkative = TalkativeConfig(**dict(RELAY))
+    unlimited = {"rate": None}
+    states = [engine_state(engine, Control(), 0.0) for engine in (
+        talkative, talkative.model_copy(update=unlimited), RELAY, RELAY.model_copy(update=unlimited))]
+
+    assert [state.rate_by for state in states] == ["catalog", "provider", "catalog", None]
+    assert [rate(state) for state in states] == ["50/s", "by the provider", "50/s", "unlimited"]
+
+
+def test_warnings_are_told() -> None:
+    """What should not be left so is seen wherever the engine is looked at."""
+    assert engine_state(TalkativeConfig(**dict(RELAY)), Control(), 0.0).warnings == ("mind the gap",)
 
 
 def test_a_throttled_engine_says_until_when_and_how_fast() -> None:

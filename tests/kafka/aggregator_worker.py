@@ -11,7 +11,8 @@ from outreach_stream.agents.finalize import Finalize
 from outreach_stream.agents.sweep import EVERY, PATIENCE, Sweep
 from outreach_stream.agents.track import Track
 from outreach_stream.catalog.memory import MemoryCatalog
-from outreach_stream.catalog.models import Template, Workflow, engine_from
+from outreach_stream.catalog.models import Template, Workflow
+from outreach_stream.engines.registry import engine_from
 from outreach_stream.settings import Settings
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.instance import hold

@@ -5,7 +5,7 @@ import pytest
 from outreach_stream.recipients.intake import Recipient
 from outreach_stream.rendering.failures import RenderError, TemplateErrors
 from outreach_stream.rendering.part import LARGEST_PART
-from outreach_stream.rendering.templates import CompiledTemplate, Rendered
+from outreach_stream.rendering.templates import LONGEST_HEADER, CompiledTemplate, Rendered
 
 
 def compiled(subject="Hi", **parts):
@@ -78,3 +78,15 @@ def test_all_parts_are_compiled_before_any_is_refused():
 
     assert [part for part, _ in errors.value.problems] == ["subject", "text", "html"]
     assert "line 2" in errors.value.problems[1][1]
+
+
+def test_headers_of_the_workflow():
+    """They have the recipient's values in one line, an empty one is left out, and one too long is an error."""
+    template = compiled(text="x", **{"headers.X-City": "in {{ city }}", "headers.X-Code": "{{ code or '' }}"})
+
+    assert render(template, city="Bath\r\nBcc: b", code="").headers == (("X-City", "in Bath Bcc: b"),)
+    assert template.check(columns=["code"], parameters=[])[0].startswith("variable 'city' (in headers.X-City of")
+    with pytest.raises(RenderError, match=r"headers\.X-City: is longer than 870"):
+        render(template, city="x" * LONGEST_HEADER, code="")
+    with pytest.raises(TemplateErrors, match=r"headers\.X-A: line 1"):
+        compiled(text="x", **{"headers.X-A": "{{"})

@@ -5,10 +5,11 @@ import json
 import pytest
 
 from outreach_stream.catalog.memory import MemoryCatalog
-from outreach_stream.catalog.models import Template, Workflow, engine_from
+from outreach_stream.catalog.models import Template, Workflow
 from outreach_stream.catalog.snapshot import CatalogErrors, CatalogProblem
 from outreach_stream.domain.events import ReplayRequested, RunRefused, RunRequested
 from outreach_stream.domain.triggers import WorkflowTriggered
+from outreach_stream.engines.registry import engine_from
 from outreach_stream.runs.admission import Arrival, admit
 
 NOW = 1_790_000_000.0

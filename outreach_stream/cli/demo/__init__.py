@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from outreach_stream.cli.demo.engines import DemoEngine
 from outreach_stream.cli.demo.show import Demo
 from outreach_stream.cli.demo.verdict import Verdict
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.process import command
 from outreach_stream.cli.signals import on_stop
-from outreach_stream.settings import Settings
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
@@ -22,6 +22,8 @@ INTERRUPTED = 130
 
 def demo(
     recipients: Annotated[int, typer.Option(min=1, max=10_000_000, help="People in the example database.")] = 1_000,
+    engine: Annotated[DemoEngine, typer.Option(help="What it sends through, to a stand-in on this machine.")] = (
+        DemoEngine.SMTP),
     as_json: Annotated[bool, typer.Option(
         "--json", help="Print one JSON object as the last line of standard output; all else goes to standard error.",
     )] = False,
@@ -30,25 +32,25 @@ def demo(
 ) -> None:
     """Show the whole flow on this machine, with a broker, a database and an inbox of its own.
 
-    It starts Kafka, all roles, the gateway and a local mail server that receives over real SMTP (it refuses about one
-    address in a hundred for good, and defers another one once), triggers a run over HTTP, follows it, and compares
-    what the inbox received with what the run's log says. Only the log, in OUTREACH_OUTPUT_DIR, is left behind.
+    It starts Kafka, all roles, the gateway and a local mail server that receives over real SMTP, or over a provider's
+    HTTP API (it refuses about one address in a hundred for good, and defers another one once), triggers a run over
+    HTTP, follows it, and compares what the inbox received with what the run's log says. Only the log, in
+    OUTREACH_OUTPUT_DIR, is left behind.
     Exit code 0: every recipient has a final state, and those marked sent are those who have mail.
     """
     settings, console = command(), Console(stderr=as_json, highlight=False, soft_wrap=True)
-    code = asyncio.run(_interruptible(settings, console, recipients, as_json=as_json, keep_running=keep_running))
+    show = Demo(settings, console, recipients, engine)
+    code = asyncio.run(_interruptible(show, as_json=as_json, keep_running=keep_running))
     sys.exit(code)
 
 
-async def _interruptible(settings: Settings, console: Console, people: int, *, as_json: bool,
-                         keep_running: bool) -> int:
+async def _interruptible(show: Demo, *, as_json: bool, keep_running: bool) -> int:
     """Run the demo; a first Ctrl-C ends it in order, a second one kills what is still ending."""
-    show = Demo(settings, console, people)
     working = asyncio.create_task(_show(show, as_json=as_json, keep_running=keep_running))
 
     def stop() -> None:
         if not working.cancelling():
-            console.print("\nStopping …")
+            show.console.print("\nStopping …")
             working.cancel()
         else:
             show.kill()

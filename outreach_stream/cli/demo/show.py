@@ -10,6 +10,7 @@ from time import monotonic
 import httpx
 from rich.console import Console
 
+from outreach_stream.cli.demo.engines import DemoEngine
 from outreach_stream.cli.demo.stage import Stage
 from outreach_stream.cli.demo.verdict import Verdict, judge
 from outreach_stream.cli.display import RunDisplay
@@ -39,8 +40,8 @@ GRACE = 10.0
 class Demo:
     """One showing; `running` is the time in which its processes live."""
 
-    def __init__(self, settings: Settings, console: Console, people: int) -> None:
-        self.console, self._settings, self._people = console, settings, people
+    def __init__(self, settings: Settings, console: Console, people: int, engine: DemoEngine) -> None:
+        self.console, self._settings, self._people, self._engine = console, settings, people, engine
         self._stage: Stage | None = None
         self._supervisor: Supervisor | None = None
 
@@ -61,7 +62,7 @@ class Demo:
         with TemporaryDirectory(prefix="outreach-demo-", ignore_cleanup_errors=True) as folder:
             settings = self._settings.model_copy(update={"state_dir": Path(folder)})
             self.console.print(f"Preparing {self._people:,} people, a catalog and Kafka …")
-            self._stage = await asyncio.to_thread(Stage, Path(folder), settings, self._people)
+            self._stage = await asyncio.to_thread(Stage, Path(folder), settings, self._people, self._engine)
             with closing(self._stage):
                 async with kafka_for(settings, create=True) as bootstrap:
                     await self._alone(bootstrap)
@@ -90,7 +91,9 @@ class Demo:
     async def play(self) -> Verdict:
         """Trigger the run, follow it and judge it, saying so on the console."""
         async with httpx.AsyncClient(base_url=self.url, timeout=10, trust_env=False) as client:
-            self.console.print("Starting the roles, the gateway and an inbox …")
+            self.console.print("Starting the roles, the gateway and an inbox …"
+                               if self._engine is DemoEngine.SMTP else
+                               f"Starting the roles, the gateway and an inbox that is {self._engine.label}'s API …")
             await self._ready(client)
             answer = await client.post("/api/v1/trigger", json={"workflow_id": WORKFLOW})
             began = monotonic()

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import outreach_stream
+from outreach_stream.cli.demo.engines import FILE, DemoEngine, through
 from outreach_stream.cli.demo.people import fill
 from outreach_stream.cli.exits import CommandError
 from outreach_stream.cli.supervisor import Program, outreach
@@ -32,16 +33,19 @@ def example_catalog() -> Path:
 class Stage:
     """The parts of a demo in `folder`; ports are held until `close`, nothing is started here."""
 
-    def __init__(self, folder: Path, settings: Settings, people: int) -> None:
+    def __init__(self, folder: Path, settings: Settings, people: int, engine: DemoEngine) -> None:
         self.catalog, self.logs = folder / "catalog", folder / "logs"
         self.inbox_record = folder / "inbox.jsonl"
         self._holds = held_port(0), held_port(settings.gateway_port)
-        self.smtp_port, self.gateway_port = (int(hold.getsockname()[1]) for hold in self._holds)
+        self.inbox_port, self.gateway_port = (int(hold.getsockname()[1]) for hold in self._holds)
         self._settings, self._folder = settings, folder
         self._deaths: Counter[str] = Counter()
         self.logs.mkdir()
         self.inbox_record.touch()
         shutil.copytree(example_catalog(), self.catalog)
+        self._through = through(engine, self.inbox_port)
+        if self._through.engine_file:
+            self.catalog.joinpath(FILE).write_text(self._through.engine_file, encoding="utf-8")
         fill(self.catalog / "people.db", (self.catalog / "people.sql").read_text(encoding="utf-8"), people)
 
     def close(self) -> None:
@@ -54,10 +58,11 @@ class Stage:
         env = {
             "OUTREACH_KAFKA_BOOTSTRAP": bootstrap, "OUTREACH_CATALOG": str(self.catalog),
             "OUTREACH_OUTPUT_DIR": str(self._settings.output_dir.absolute()), "OUTREACH_LOG_FORMAT": "json",
-            "OUTREACH_DEMO_SMTP_PORT": str(self.smtp_port),
+            **self._through.env,
         }
-        inbox = Program("inbox", (sys.executable, "-m", "outreach_stream.inbox", "--port", str(self.smtp_port),
-                                  "--record", str(self.inbox_record)), output=self.logs / "inbox.log")
+        inbox = Program("inbox", (sys.executable, "-m", "outreach_stream.inbox", "--port", str(self.inbox_port),
+                                  "--record", str(self.inbox_record), *self._through.inbox),
+                        output=self.logs / "inbox.log")
         roles = role_programs(ROLES, env, self._folder, self.logs)
         gateway = outreach("gateway", "gateway", "--host", "127.0.0.1", "--port", str(self.gateway_port), env=env,
                            output=self.logs / "gateway.log")

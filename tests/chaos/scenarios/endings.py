@@ -22,7 +22,7 @@ async def expired(stage: Stage) -> Figures:
     running.people(1, workflow=2, table="first")
     running.start()
     await running.completed(await running.trigger(2))  # so that the deadline's time is for the run, not for the start
-    deadline = datetime.now(UTC) + timedelta(seconds=stage.of(10, 20))
+    deadline = datetime.now(UTC) + timedelta(seconds=stage.of(7, 20))
     run = await running.trigger(deadline=deadline)
     await running.until_sent(stage.moment(0.1, 0.4))
     running.kill()

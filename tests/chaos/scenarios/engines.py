@@ -92,6 +92,6 @@ async def throttled(stage: Stage) -> Figures:
     """It takes 60 a second and says so to faster ones: everybody is mailed, once."""
     running = await stage.system()
     slow = await stage.relay(running, "slow", "--limit", "60", "--limit-wait", "1", engine="rate: 200\n")
-    people = running.people(int(stage.of(400, 2_500)), engines="slow")
+    people = running.people(int(stage.of(200, 2_500)), engines="slow")
     running.start()
     return check_whole(running, await running.completed(await running.trigger()), people, in_flight=0, at=(slow,))

@@ -50,7 +50,7 @@ async def killed_after_the_plan(stage: Stage) -> Figures:
 @scenario("1,000 equal triggers from 20 producers before the plan")
 async def equal_triggers(stage: Stage) -> Figures:
     """Other spellings, keys and partitions, one slot: one run, one plan, one query."""
-    triggers, count = int(stage.of(200, 1_000)), int(stage.of(4, 20))
+    triggers, count = int(stage.of(100, 1_000)), int(stage.of(4, 20))
     running = await stage.system()
     people = running.people(int(stage.of(600, 2_000)), where=SLOW)
     running.start()

@@ -15,11 +15,11 @@ async def one_of_three_killed(stage: Stage) -> Figures:
     """Nobody notices but for some seconds."""
     cluster = await stage.cluster()
     running, people, run = await begun(stage, bootstrap=cluster.bootstrap, replication=3,
-                                       people=int(stage.of(3_000, 9_000)), rate=stage.of(200, 250))
+                                       people=int(stage.of(2_400, 9_000)), rate=stage.of(200, 250))
     first, second = stage.random.sample(cluster.brokers, 2)
-    await running.until_sent(int(stage.random.uniform(200, 600)))
+    await running.until_sent(int(stage.random.uniform(200, 400)))
     first.kill()
-    await asyncio.sleep(stage.of(4, 8))
+    await asyncio.sleep(stage.of(2, 8))
     await first.start()
     await cluster.until_in_sync()
     second.kill()

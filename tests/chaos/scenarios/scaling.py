@@ -12,7 +12,7 @@ RATE, BURST = 200, 20
 @scenario("senders 1 to 3 to 1, by SIGTERM")
 async def scaled(stage: Stage) -> Figures:
     """No mail is repeated, none is in doubt, and the limit holds with one, with three, and across each change."""
-    running, people, run = await begun(stage, people=int(stage.of(3_500, 9_000)), rate=RATE, burst=BURST,
+    running, people, run = await begun(stage, people=int(stage.of(3_000, 9_000)), rate=RATE, burst=BURST,
                                        concurrency=20, latency_ms=5)
     await running.until_sent(int(stage.of(200, 500)))
     others = ["sender-2", "sender-3"]
@@ -21,7 +21,7 @@ async def scaled(stage: Stage) -> Figures:
         await asyncio.sleep(stage.random.uniform(0, stage.of(1, 8)))
     for name in others:
         await running.working(name)
-    await asyncio.sleep(stage.of(3, 8))
+    await asyncio.sleep(stage.of(2, 8))
     stage.random.shuffle(others)
     for name in others:
         await asyncio.to_thread(running.terminate, name)
