@@ -42,8 +42,6 @@ log = structlog.get_logger()
 
 SENT_KEPT = topics.LONGEST_RUN + 14 * topics.DAY
 """Seconds the record of what was sent is kept: longer than anything that can be delivered again."""
-STOP_RESERVE = 3.0
-"""Seconds that a stop takes at most beyond the drain it grants, whatever the broker does."""
 READER_SECONDS = 0.2
 """That a reader may take to close its connections when the worker stops; a broker that is there needs milliseconds."""
 SPEC_PATIENCE = 5.0
@@ -88,8 +86,7 @@ def new_app(role: str, settings: Settings, data_dir: Path) -> StreamApp:
     data_dir.mkdir(parents=True, exist_ok=True)
     return StreamApp(app_id, bootstrap=settings.kafka_bootstrap, data_dir=data_dir,
                      session_timeout=settings.session_timeout, instance_id=hold(data_dir, app_id),
-                     limits=Limits(drain=settings.drain_timeout, stop=settings.drain_timeout + STOP_RESERVE),
-                     topic_replication_factor=settings.replication)
+                     limits=Limits.of_drain(settings.drain_timeout), topic_replication_factor=settings.replication)
 
 
 def started[T: Reader](app: StreamApp, reader: T) -> T:

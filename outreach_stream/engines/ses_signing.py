@@ -8,20 +8,20 @@ import math
 from collections.abc import Callable
 
 import structlog
-from botocore.auth import SigV4Auth  # type: ignore[import-untyped]
-from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
-from botocore.credentials import (  # type: ignore[import-untyped]
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import (
     Credentials,
     ReadOnlyCredentials,
     RefreshableCredentials,
 )
-from botocore.exceptions import (  # type: ignore[import-untyped]
+from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     CredentialRetrievalError,
     HTTPClientError,
 )
-from botocore.session import Session  # type: ignore[import-untyped]
+from botocore.session import Session
 
 from outreach_stream.confidential import keep
 from outreach_stream.engines.config import looked_up

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from time import monotonic
+from typing import Self
 
 NEVER = float("inf")
 
@@ -11,6 +12,9 @@ and every flush; leaving the group."""
 
 FORCE_RESERVE = 1.0
 """Seconds from that deadline to the moment at which the process is ended by force: `Limits.stop`."""
+
+LONGEST_STOP = 28.0
+"""Seconds of a whole stop: two less than those after which supervisors usually kill."""
 
 BATCH_BYTES = 512 * 1024
 """Bytes of one produced batch at most, and so of one record. A run's chunk (256 KiB) fits with all around it."""
@@ -37,10 +41,15 @@ class Limits:
     """Claimed work may take so long to end when partitions leave: longer than the slowest call."""
     commit: float = 10.0
     """A flush and a commit may take so long together. With `drain` it must fit into the rebalance timeout."""
-    stop: float = 28.0
+    stop: float = LONGEST_STOP
     """A stop as a whole: drain, commit, leaving the group, closing connections, and by force if need be."""
     fetch_wait: float = 0.25
     """The broker may hold a fetch back so long while it has little to give."""
+
+    @classmethod
+    def of_drain(cls, seconds: float) -> Self:
+        """A drain of so long, and a stop that takes no longer than it needs for that."""
+        return cls(drain=seconds, stop=min(LONGEST_STOP, seconds + DRAIN_RESERVE + FORCE_RESERVE))
 
 
 class StopClock:

@@ -3,7 +3,7 @@
 pip install aiokafka
 python results.py localhost:9092 results.db
 """
-# ruff: noqa: INP001 - a script of its own
+# ruff: noqa: INP001, T201 - a script of its own, which prints
 
 import asyncio
 import json
@@ -46,9 +46,11 @@ async def follow(bootstrap: str, database: sqlite3.Connection, group: str = "sho
             if not batches:
                 continue
             with database:      # one transaction
-                for records in batches.values():
-                    for record in records:
+                for record in (record for records in batches.values() for record in records):
+                    try:
                         note(database, json.loads(record.value))
+                    except (ValueError, KeyError, TypeError) as error:      # one that cannot be read stops nobody
+                        print(f"Passed over {record.partition}@{record.offset}: {error!r}", file=sys.stderr)
             await consumer.commit()
 
 

@@ -16,6 +16,17 @@ from aiokafka import AIOKafkaConsumer
 type Runs = dict[str, dict[str, Any]]
 
 
+def note(runs: Runs, run_id: str, value: bytes | None) -> None:
+    """Take a record in; one without a value deletes its key."""
+    if value is None:
+        runs.pop(run_id, None)
+        return
+    run = json.loads(value)
+    if run.get("schema_version", 1) != 1:
+        raise ValueError("this reader is older than the event: its schema_version is unknown")
+    runs[run_id] = run
+
+
 async def table(bootstrap: str) -> AsyncIterator[Runs]:
     """All runs by id: once when everything is read that was there, and again after each change.
 
@@ -28,10 +39,10 @@ async def table(bootstrap: str) -> AsyncIterator[Runs]:
         while True:
             batches = await consumer.getmany(timeout_ms=200)
             for record in (record for records in batches.values() for record in records):
-                if record.value is None:
-                    runs.pop(record.key.decode(), None)
-                else:
-                    runs[record.key.decode()] = json.loads(record.value)
+                try:
+                    note(runs, record.key.decode(), record.value)
+                except (ValueError, AttributeError) as error:       # one that cannot be read stops nobody
+                    print(f"Passed over {record.partition}@{record.offset}: {error!r}", file=sys.stderr)
             complete = all([await consumer.position(partition) >= end for partition, end in ends.items()])
             if complete and (batches or ends):
                 ends = {}       # from now on only changes are told

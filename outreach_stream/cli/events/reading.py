@@ -55,17 +55,22 @@ class Topic:
     async def last(self, count: int, wanted: Callable[[ConsumerRecord], bool]) -> list[ConsumerRecord]:
         """The last so many of the wanted ones that were there at the start, oldest first.
 
-        Looks further and further back until it has enough: of a long topic mostly a little is read.
+        Looks further and further back until it has enough and no partition has younger ones in what is not read: of a
+        long topic that is mostly little.
         """
         found: list[ConsumerRecord] = []
-        back = count
-        while count and len(found) < count:
+        back, complete = count, not count
+        while not complete:
             start = {tp: max(begin, self._end[tp] - back) for tp, begin in self._begin.items()}
-            found = []
+            found, since = [], dict[int, int]()
             async for records in self._until_end(start):
-                found = sorted([*found, *filter(wanted, records)], key=_time)[-count:]
-            if start == self._begin:
-                break
+                came = list(records)
+                for record in came:
+                    since.setdefault(record.partition, _time(record))
+                found = sorted([*found, *filter(wanted, came)], key=_time)[-count:]
+            oldest = _time(found[0]) if len(found) == count else 0
+            complete = all(offset == self._begin[tp] or since.get(tp.partition, oldest + 1) <= oldest
+                           for tp, offset in start.items())
             back *= 10
         return found
 

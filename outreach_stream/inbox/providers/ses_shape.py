@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-import botocore.session  # type: ignore[import-untyped]
-from botocore.exceptions import ParamValidationError  # type: ignore[import-untyped]
-from botocore.validate import validate_parameters  # type: ignore[import-untyped]
+import botocore.session
+from botocore.exceptions import ParamValidationError
+from botocore.validate import validate_parameters
 
 
 class Invalid(Exception):  # noqa: N818 - it says what the request is

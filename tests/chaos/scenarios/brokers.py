@@ -56,13 +56,12 @@ async def broker_stalled(stage: Stage) -> Figures:
 
 @scenario("SIGTERM of all while the broker is down")
 async def stopped_without_a_broker(stage: Stage) -> Figures:
-    """Each ends five seconds after its drain could have; what they could not write down may be repeated, labelled."""
-    drain = stage.of(6, 25)
-    running, people, run = await begun(stage, drain_timeout=drain)
+    """Each ends within 30 s, or less for a shorter drain; what they could not write down may be repeated, labelled."""
+    running, people, run = await begun(stage, drain_timeout=stage.of(4, 25))
     await running.until_sent(stage.moment())
     stage.only_broker.kill()
     await asyncio.sleep(stage.random.uniform(0, stage.of(1, 8)))
-    await asyncio.to_thread(running.terminate, grace=drain + 5)
+    await asyncio.to_thread(running.terminate, grace=stage.of(12, 30))
     await stage.only_broker.start()
     running.start()
     return check_whole(running, await running.completed(run), people, stage.size.places)
