@@ -64,5 +64,5 @@ async def _serve(folder: Path, at: tuple[str, int], token: str | None, page: int
     on_stop(stop.set)
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    print(f"{folder} is served at http://{shown}:{port}: use it with OUTREACH_CATALOG=http://{shown}:{port}", flush=True)
+    print(f"{folder} is served: use it with OUTREACH_CATALOG=http://{shown}:{port}", flush=True)
     await serve(build(folder, token=token, largest_page=page, logs=logs), listening, stop)

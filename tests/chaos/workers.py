@@ -10,10 +10,9 @@ from pathlib import Path
 
 from outreach_stream.broker import leash
 
+from .nursery import Worker, born
+
 ROLES = ("aggregator", "dispatcher", "sender")
-RUN_ROLE = "import sys; from pathlib import Path; from outreach_stream.settings import load_settings; " \
-           "from outreach_stream.wiring import run_role; " \
-           "sys.exit(run_role(sys.argv[1], load_settings(), Path(sys.argv[2])))"
 GRACE = 40.0
 """Seconds that a worker may take to end when it was asked to."""
 
@@ -28,13 +27,13 @@ class Workers:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder, self.environment = folder, environment
-        self.running: dict[str, subprocess.Popen] = {}
+        self.running: dict[str, subprocess.Popen | Worker] = {}
 
     def start(self, *roles: str, name: str | None = None) -> None:
         """Start a worker for each role, all if none is named; `name` tells a second one of a role apart."""
         for role in roles or ROLES:
             called = name or role
-            self.run(called, sys.executable, "-c", RUN_ROLE, role, str(self.state(called)))
+            self.running[called] = born(role, self.state(called), self.folder / f"{called}.log", self.environment)
 
     def run(self, name: str, *command: str) -> None:
         """Start any program of the system's under `name`."""

@@ -28,6 +28,17 @@ DOCUMENT = yaml.safe_load(FILES["asyncapi.yaml"])
 BY_TOPIC = {each.topic.name: each for each in PUBLISHED}
 
 
+COMMON = {"title", "summary", "description", "tags", "externalDocs", "bindings"}
+FIELDS = {
+    "info": {"title", "version", "description", "termsOfService", "contact", "license", "tags", "externalDocs"},
+    "servers": COMMON | {"host", "protocol", "protocolVersion", "pathname", "variables", "security"},
+    "channels": COMMON | {"address", "messages", "servers", "parameters"},
+    "operations": COMMON | {"action", "channel", "security", "traits", "messages", "reply"},
+    "messages": COMMON | {"headers", "payload", "correlationId", "contentType", "name", "examples", "traits"},
+}
+"""What AsyncAPI 3.0 knows of each; anything else is a mistake in writing."""
+
+
 def checks(part: Any) -> jsonschema.Draft202012Validator:
     """A validator of a schema in the document, which may refer to others there."""
     return jsonschema.Draft202012Validator({**part, "components": DOCUMENT["components"]},
@@ -63,6 +74,16 @@ def test_the_document_has_what_the_standard_demands():
         channel = operation["channel"]["$ref"]
         assert operation["action"] in {"send", "receive"}
         assert all(message["$ref"].startswith(f"{channel}/messages/") for message in operation["messages"])
+
+
+def test_the_document_has_nothing_that_the_standard_does_not_know():
+    """A field that is misspelt would be passed over by whoever reads it."""
+    parts = [("info", DOCUMENT["info"]), *(("messages", each) for each in DOCUMENT["components"]["messages"].values())]
+    parts += [(kind, each) for kind in ("servers", "channels", "operations") for each in DOCUMENT[kind].values()]
+
+    assert {*DOCUMENT} <= {"asyncapi", "id", "info", "servers", "defaultContentType", "channels", "operations",
+                           "components"}
+    assert [(kind, each.keys() - FIELDS[kind]) for kind, each in parts if each.keys() - FIELDS[kind]] == []
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".json")])

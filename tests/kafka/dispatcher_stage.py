@@ -3,8 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -20,13 +18,8 @@ from outreach_stream.domain.control import EngineFuse, Matter, RunOrder, Subject
 from outreach_stream.domain.events import LaneProgress, RunPlanned, RunRequested, SendRequested
 from outreach_stream.domain.identity import lanes_of_engine, partition_of
 from outreach_stream.streaming.produce import Record, new_producer, produce
+from tests.chaos.nursery import Worker, born
 
-PROGRAM = """
-import sys
-from outreach_stream.settings import Settings
-from outreach_stream.wiring import run_role
-sys.exit(run_role("dispatcher", Settings()))
-"""
 LAYOUT = topics.Layout()
 SEEN = (topics.RUN_EVENT, topics.RUN_CHUNK, topics.RUN_PLANNED, topics.SEND_REQUESTED, topics.SEND_REQUESTED_EXPRESS)
 
@@ -43,10 +36,11 @@ class Stage:
             text = "kind: smtp\nhost: localhost\n" + (f"rate: {rate}\n" if rate else "")
             (engines / f"{engine}.yaml").write_text(text)
         self.environment = {"OUTREACH_KAFKA_BOOTSTRAP": bootstrap, "OUTREACH_CATALOG": str(folder / "catalog"),
-                            "OUTREACH_STATE_DIR": str(folder / "state"), "OUTREACH_SESSION_TIMEOUT": "6"}
+                            "OUTREACH_SESSION_TIMEOUT": "6"}
+        self.folder = folder
         self.producer = new_producer(bootstrap)
         self.seen: defaultdict[str, list[ConsumerRecord]] = defaultdict(list)
-        self._workers: list[subprocess.Popen[bytes]] = []
+        self._workers: list[Worker] = []
         self._finished: dict[bytes, int] = {}
 
     async def __aenter__(self) -> Self:
@@ -86,9 +80,10 @@ class Stage:
         """The records' offsets."""
         return await produce(self.producer, topic.name, partition, records)
 
-    def start(self) -> "subprocess.Popen[bytes]":
+    def start(self) -> Worker:
         """Starts a dispatcher in the one state folder."""
-        worker = subprocess.Popen([sys.executable, "-c", PROGRAM], env=os.environ | self.environment)
+        worker = born("dispatcher", self.folder / "state", self.folder / "dispatcher.log",
+                      os.environ | self.environment)
         self._workers.append(worker)
         return worker
 

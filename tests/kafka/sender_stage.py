@@ -24,11 +24,9 @@ from outreach_stream.domain.lanes import lanes_for
 from outreach_stream.domain.states import RecipientStatus
 from outreach_stream.inbox.record import InboxRecord
 from outreach_stream.streaming.produce import Record, new_producer, produce
+from tests.chaos.nursery import Worker, born
 
 LAYOUT = topics.Layout()
-WORKER = ("import sys; from pathlib import Path; from outreach_stream.settings import load_settings; "
-          "from outreach_stream.wiring import run_role; "
-          "sys.exit(run_role('sender', load_settings(), Path(sys.argv[1])))")
 FILES = {
     "workflows/hello.yaml": "name: Hello\ntemplate: hello\nengines: [{engine}]\nfrom: us@shop.example\n",
     "templates/hello.yaml": "subject: Hello {{{{ name }}}}\ntext: You are number {{{{ number }}}}.\n",
@@ -47,7 +45,7 @@ class Stage:
         self.results: defaultdict[int, list[SendResult]] = defaultdict(list)
         self.dead: list[bytes] = []
         self.producer = new_producer(bootstrap)
-        self._processes: list[subprocess.Popen[str]] = []
+        self._processes: list[subprocess.Popen[str] | Worker] = []
 
     async def __aenter__(self) -> Self:
         port = self._open_inbox()
@@ -84,16 +82,16 @@ class Stage:
         assert process.stdout
         return int(json.loads(process.stdout.readline())["port"])
 
-    def start(self, state: str = "a") -> "subprocess.Popen[str]":
+    def start(self, state: str = "a") -> Worker:
         """Starts a sender in the state folder of this name."""
         environment = os.environ | {
             "OUTREACH_KAFKA_BOOTSTRAP": self.bootstrap, "OUTREACH_CATALOG": str(self.folder / "catalog"),
             "OUTREACH_SESSION_TIMEOUT": "6", "OUTREACH_DRAIN_TIMEOUT": "10"}
-        process = subprocess.Popen([sys.executable, "-c", WORKER, str(self.states / state)], env=environment, text=True)
+        process = born("sender", self.states / state, self.folder / f"{state}.log", environment)
         self._processes.append(process)
         return process
 
-    async def stop(self, process: "subprocess.Popen[str]", number: signal.Signals = signal.SIGTERM) -> int:
+    async def stop(self, process: Worker, number: signal.Signals = signal.SIGTERM) -> int:
         """The exit code."""
         process.send_signal(number)
         return await asyncio.to_thread(process.wait, 40)
