@@ -8,6 +8,7 @@ reads a secret keeps it here (`SecretRef.resolve` does), and the few places thro
 import base64
 import json
 import re
+import threading
 from itertools import chain, takewhile
 from urllib.parse import quote, quote_plus
 
@@ -19,12 +20,15 @@ _SHORTEST_FORM = 6
 """Characters that an encoded form has at least: a shorter one would be found everywhere."""
 _HEAD = 12
 """Characters by which one is known, whether or not the rest follows: who quotes may cut it off."""
-_KEPT = 256
-"""Secrets that are remembered: more than there are, but for tokens that are renewed for weeks."""
+_KEPT = 64
+"""Secrets that are remembered: more than are in use, those of tokens that are renewed for ever among them. Each costs
+every `hide` half a microsecond, and every mail's answer is hidden."""
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 
+_keeping = threading.Lock()
+"""Secrets are read in threads, by several connections at once."""
 _forms: dict[str, set[str]] = {}
-"""By secret, the oldest first."""
+"""By secret, first the one that was read longest ago."""
 _words: tuple[str, ...] = ()
 """Short ones."""
 _heads: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -37,15 +41,24 @@ def keep(secret: str) -> str:
     In plain, percent-encoded, hexadecimal, escaped, and in base64 also within something longer (`Basic`, AUTH PLAIN).
     Of several lines, as a PEM file has them, each is hidden, too.
     """
+    if secret:
+        with _keeping:
+            _remember(secret)
+    return secret
+
+
+def _remember(secret: str) -> None:
     global _heads, _words  # noqa: PLW0603 - what is known to the process
-    if secret and secret not in _forms:
+    known = _forms.pop(secret, None)
+    if known is not None:
+        _forms[secret] = known
+    else:
         lines = {line.strip() for line in secret.splitlines() if not line.startswith("-----")}
         _forms[secret] = {form for form in _encoded(secret) | lines if len(form) >= _SHORTEST_FORM}
         while len(_forms) > _KEPT:
             del _forms[next(iter(_forms))]
         _words = tuple(each for each in _forms if len(each) < _WHOLE_WORD)
         _heads = _by_head({*_forms, *chain.from_iterable(_forms.values())} - set(_words))
-    return secret
 
 
 def hide(text: str) -> str:
@@ -58,7 +71,7 @@ def hide(text: str) -> str:
             at = text.find(head, at + len(HIDDEN))
     for word in _words:
         if word in text:
-            text = _without_word(text, word)
+            text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", HIDDEN, text)
     return text
 
 
@@ -71,18 +84,6 @@ def _by_head(forms: set[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     for form in forms:
         found.setdefault(form[:_HEAD], []).append(form)
     return tuple((head, tuple(found[head])) for head in sorted(found, key=len, reverse=True))
-
-
-def _without_word(text: str, word: str) -> str:
-    before, found, after = text.partition(word)
-    if not found:
-        return text
-    alone = not (_in_word(before[-1:]) or _in_word(after[:1]))
-    return before + (HIDDEN if alone else word) + _without_word(after, word)
-
-
-def _in_word(character: str) -> bool:
-    return character.isalnum() or character == "_"
 
 
 def _encoded(secret: str) -> set[str]:

@@ -11,7 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import JsonValue
 
 from outreach_stream.catalog.contract import COLLECTIONS, LARGEST_PAGE, CollectionName, Page
-from outreach_stream.catalog.served import ServedFolder
+from outreach_stream.catalog.served import ServedFolder, Shelf
 from outreach_stream.runs.log_file import WholeFile
 
 LARGEST_LOG = 2 * 1024**3
@@ -39,7 +39,8 @@ def build(folder: FilePath, *, token: str | None = None, largest_page: int = LAR
         if token is not None and not (given and hmac.compare_digest(given.credentials.encode(), token.encode())):
             raise HTTPException(401, "A bearer token is needed.", {"WWW-Authenticate": "Bearer"})
 
-    router = APIRouter(dependencies=[Depends(allowed)], responses={401: {"description": "No token, or a wrong one"}})
+    router = APIRouter(dependencies=[Depends(allowed)], responses={
+        401: {"description": "No token, or a wrong one"}, 503: {"description": "Not now"}})
     served = ServedFolder(folder)
     for name in COLLECTIONS:
         _offer(router, served, name, largest_page)
@@ -58,7 +59,7 @@ def _offer(router: APIRouter, served: ServedFolder, name: CollectionName, larges
         after: Annotated[str | None, Query(description="`next` of the page before")] = None,
         if_none_match: Annotated[str | None, Header(description="ETag of what is known")] = None,
     ) -> Response:
-        shelf = served.shelf(name)
+        shelf = _shelf(served, name)
         if after is None and if_none_match and shelf.etag in (each.strip() for each in if_none_match.split(",")):
             return Response(status_code=304, headers={"ETag": shelf.etag})
         page = shelf.page(after, min(limit, largest_page))
@@ -67,7 +68,7 @@ def _offer(router: APIRouter, served: ServedFolder, name: CollectionName, larges
         return Response(page.model_dump_json(), media_type="application/json", headers={"ETag": shelf.etag})
 
     def one(object_id: Annotated[str, Path(description="Its id")]) -> dict[str, Any]:
-        found = [item for item in served.shelf(name).items if str(item.get("id")) == object_id]
+        found = [item for item in _shelf(served, name).items if str(item.get("id")) == object_id]
         if not found:
             raise HTTPException(404, f"There is no {kind} of this id.")
         return found[0]
@@ -78,6 +79,13 @@ def _offer(router: APIRouter, served: ServedFolder, name: CollectionName, larges
         410: {"description": "`after` is of a state that is gone"}})(collection)
     router.get(f"/{name}/{{object_id}}", name=kind, tags=[name], response_model=dict[str, JsonValue],
                summary=f"One {kind}", responses={404: {"description": "There is none"}})(one)
+
+
+def _shelf(served: ServedFolder, name: CollectionName) -> Shelf:
+    try:
+        return served.shelf(name)
+    except FileNotFoundError as error:
+        raise HTTPException(503, "The catalog's folder is not there.") from error
 
 
 _LOG_BODY = {"requestBody": {"required": True, "content": {"application/json": {

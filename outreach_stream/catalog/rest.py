@@ -107,12 +107,16 @@ class RestCatalog:
     def _ask(self) -> RestReading:
         """The same reading again if nothing was changed."""
         with self._asking:
-            found = {name: self._api.collection(name, self._collections.get(name)) for name in COLLECTIONS}
-            same = all(self._collections.get(name) is collection for name, collection in found.items())
-            if self._reading is None or not same:
-                self._reading = RestReading(self._api.path, found)
-                self._collections = found
-            return self._reading
+            before, reading = self._reading, self._read()
+            # A change of several objects may have come between two collections: then the second reading is right.
+            return self._read() if reading.problems and reading is not before else reading
+
+    def _read(self) -> RestReading:
+        found = {name: self._api.collection(name, self._collections.get(name)) for name in COLLECTIONS}
+        same = all(self._collections.get(name) is collection for name, collection in found.items())
+        if self._reading is None or not same:
+            self._reading, self._collections = RestReading(self._api.path, found), found
+        return self._reading
 
     def _seen(self) -> None:
         self._seen_at, self._said_at = self._clock(), None

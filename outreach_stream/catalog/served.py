@@ -29,9 +29,10 @@ class Shelf:
 
     def page(self, after: str | None, limit: int) -> Page | None:
         """The objects behind `after`, the first with all problems; None: `after` is nothing that we gave."""
-        if after is not None and not (after.isascii() and after.isdecimal() and int(after) < len(self.items)):
+        starts = {str(start): start for start in range(len(self.items))}
+        if after is not None and after not in starts:
             return None
-        start = int(after or 0)
+        start = starts[after] if after is not None else 0
         end = start + limit
         return Page(items=self.items[start:end], problems=[] if start else self.problems,
                     next=str(end) if end < len(self.items) else None)
@@ -46,7 +47,9 @@ class ServedFolder:
         self._shelves: dict[CollectionName, Shelf] = {}
 
     def shelf(self, name: CollectionName) -> Shelf:
-        """The collection, with the objects that cannot be given told as problems."""
+        """The collection, with the objects that cannot be given told as problems. Raises FileNotFoundError."""
+        if not self._root.is_dir():     # not the same as a catalog with nothing in it
+            raise FileNotFoundError(self._root)
         signature = signature_of(self._root)
         if signature != self._seen:
             self._seen, self._shelves = signature, {}

@@ -12,11 +12,15 @@ from outreach_stream.delivery.item import Item
 from outreach_stream.domain.clock import Clock
 from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import Failure, InDoubt, Outcome, Transient
+from outreach_stream.domain.ports import Connection
 
 log = structlog.get_logger()
 
 HALT_SECONDS = 1.0
 """How soon a mail that waits for its token notices that it is not to go."""
+REPLACED = 3
+"""Connections in a row that may be closed while a mail waits for its token; the next one is used as it is, so that the
+attempt says what is wrong."""
 
 
 class Kept(Enum):
@@ -26,6 +30,9 @@ class Kept(Enum):
     """An order, or the engine's state: to be decided on anew."""
     LEAVING = auto()
     """The partition leaves."""
+    CLOSED = auto()
+    """Its connection was closed while it waited for its token. A new one takes seconds to open, and those who waited
+    for it would then all go at once: so it is opened first, and the token taken anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,14 @@ class Attempts:
 
     async def one(self, item: Item, message: OutgoingMessage, witness: Witness) -> Outcome | Kept | Capped:
         """What came of it, or what kept it from being made. Raises nothing but `CancelledError`."""
+        for _ in range(REPLACED):
+            if (came := await self._one(item, message, witness, replace=True)) is not Kept.CLOSED:
+                return came
+        return await self._one(item, message, witness, replace=False)
+
+    async def _one(self, item: Item, message: OutgoingMessage, witness: Witness, *,
+                   replace: bool) -> Outcome | Kept | Capped:
+        """`replace`: whether a connection that was closed meanwhile is not to be used."""
         connection = await self.desk.connect(
             lambda: item.expired(self.clock()) or witness.halted() or not item.batch.live)
         if isinstance(connection, Failure):
@@ -75,7 +90,7 @@ class Attempts:
                 return Kept.HALTED
             return connection if await item.batch.claim(item.i) else Kept.LEAVING
         try:
-            if (kept := await self._turn(item, witness)) is not None:
+            if (kept := await self._turn(item, witness, connection if replace else None)) is not None:
                 return kept
             if item.expired(self.clock()):  # while it waited for its token: the engine may have paused for long
                 return Transient("deadline")
@@ -93,7 +108,7 @@ class Attempts:
         finally:
             self.desk.engine.release(connection)
 
-    async def _turn(self, item: Item, witness: Witness) -> Kept | Capped | None:
+    async def _turn(self, item: Item, witness: Witness, connection: Connection | None) -> Kept | Capped | None:
         """None: it may go now. The token comes last: one that was taken before a stall is not used after it."""
         while item.batch.live:
             if wait := await witness.units():
@@ -101,6 +116,9 @@ class Attempts:
             await self._token(witness)
             if witness.halted():
                 return Kept.HALTED
+            if connection is not None and not connection.reusable:
+                self.desk.bucket.put_back()
+                return Kept.CLOSED
             if item.batch.claim_nowait(item.i):
                 if witness.unit():
                     return None

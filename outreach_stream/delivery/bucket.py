@@ -94,6 +94,12 @@ class Bucket:
             self._tokens -= 1
         self._look()
 
+    def put_back(self) -> None:
+        """The token that was taken last is not used: whoever is next may have it."""
+        if not self.unlimited:
+            self._tokens = min(self._capacity, self._tokens + 1)
+        self._look()
+
     def _settle(self, now: float) -> None:
         """Fill in the tokens up to now, but for the pause."""
         since = max(self._at, self._paused_until)

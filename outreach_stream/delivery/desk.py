@@ -104,8 +104,8 @@ class Desk:
         self.bucket.limit(rate or self._learnt, burst if self._learnt is None else burst or default_burst(self._learnt))
 
     def _learn(self) -> None:
-        """A connection stands, so the provider has said what it allows, if it ever does."""
-        if self.limits.rate is None and self.engine.rate != self._learnt:
+        """A connection stands, so the provider has said what it allows, if it ever does. It takes nothing back."""
+        if self.limits.rate is None and self.engine.rate not in (None, self._learnt):
             self._keep_to(None, self.limits.burst)
             log.info("engine_rate_learnt", engine=self.id, rate=self._learnt)
             self.own(*self._own)

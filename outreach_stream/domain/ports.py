@@ -20,6 +20,10 @@ class Connection(Protocol):
         the attempt is in doubt, unless an outcome was returned.
         """
 
+    @property
+    def reusable(self) -> bool:
+        """Whether it stands, so far as is known, and a (further) message may go over it. Does not wait."""
+
     async def hand_over(self, message: OutgoingMessage) -> Outcome:
         """Make one attempt and say what came of it.
 

@@ -49,8 +49,10 @@ class EngineConfig(Strict):
 
     @property
     def effective_burst(self) -> float | None:
-        """Mails that may go at once; None only when the rate is unlimited."""
-        return None if self.rate is None else self.burst or default_burst(self.rate)
+        """Mails that may go at once; None: the rate is unlimited, or the provider's, and so is what fits to it."""
+        if self.rate is None:
+            return self.burst if self.provider_tells_rate else None
+        return self.burst or default_burst(self.rate)
 
     @property
     def warnings(self) -> tuple[str, ...]:

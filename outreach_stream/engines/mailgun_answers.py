@@ -85,7 +85,7 @@ BY_STATUS: dict[int, Rule] = {
     404: Rule(EngineStopped, "404", _PLACE),
     405: Rule(EngineStopped, "405", "Check base_url"),
     408: Rule(Transient, "408"),  # our request did not arrive whole (RFC 9110 section 15.5.9)
-    504: Rule(InDoubt, "504"),    # whoever was asked behind the gateway may have accepted it
+    **{status: Rule(Transient, str(status)) for status in (500, 502, 503)},  # [1]: "retries are recommended"
 }
 
 
@@ -108,8 +108,8 @@ def _rule(status: int, words: str) -> Rule:
                 return rule
     if status in BY_STATUS:
         return BY_STATUS[status]
-    if status >= 500:  # noqa: PLR2004 - [1]: "retries are recommended"
-        return Rule(Transient, str(status))
+    if status >= 500:  # noqa: PLR2004 - 504, 524: whoever was asked behind a gateway may have accepted it
+        return Rule(InDoubt, str(status))
     if status >= 400:  # noqa: PLR2004 - 413 and whatever else is said of this one request
         return Rule(MessageRejected, str(status))
     return Rule(EngineStopped, str(status), "Check base_url: a message is never taken by way of a redirect")

@@ -49,6 +49,7 @@ class MemoryConnection:
 
     def __init__(self, engine: "MemoryEngine") -> None:
         self.handed_over = False
+        self.reusable = True
         self._engine = engine
 
     async def hand_over(self, message: OutgoingMessage) -> Outcome:

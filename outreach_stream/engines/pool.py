@@ -20,10 +20,6 @@ class Pooled(Connection, Protocol):
     idle_since: float
     """Of the event loop's time; the pool's own."""
 
-    @property
-    def reusable(self) -> bool:
-        """Whether it stands, and another message may follow."""
-
     def abort(self) -> None:
         """Close at once."""
 

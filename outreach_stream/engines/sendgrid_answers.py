@@ -38,11 +38,12 @@ _STATUSES: Mapping[int, Callable[[str, str], Refusal]] = {
     413: MessageRejected,
     415: EngineStopped,
     451: EngineStopped,  # "Unavailable due to data residency restrictions": the wrong region for this key
-    504: InDoubt,  # whoever stands before the API has passed the mail on
+    **dict.fromkeys((500, 502, 503), Transient),
 }
 
-_OTHERS: Mapping[int, Callable[[str, str], Refusal]] = {5: Transient, 4: MessageRejected, 3: EngineStopped}
-"""By hundreds. A redirection is somebody else's API; another yes (2) says nothing of what became of the mail."""
+_OTHERS: Mapping[int, Callable[[str, str], Refusal]] = {4: MessageRejected, 3: EngineStopped}
+"""By hundreds. A redirection is somebody else's API. Another yes (2) says nothing of what became of the mail, nor does
+another 5xx: with 504, or 524, somebody who stands before the API tells that it did not answer in time."""
 
 
 class Problem(NamedTuple):

@@ -106,7 +106,7 @@ class Quota:
 
     def _learn(self, told: Account | EngineStopped | Transient | None) -> Refusal | None:
         if isinstance(told, Account):
-            self.rate = told.send_quota.max_send_rate or None
+            self.rate = told.send_quota.max_send_rate or self.rate  # an answer without one takes none back
             return told.refusal
         if isinstance(told, EngineStopped):
             return told

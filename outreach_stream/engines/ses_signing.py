@@ -20,7 +20,9 @@ from botocore.exceptions import (
     ClientError,
     CredentialRetrievalError,
     HTTPClientError,
+    MetadataRetrievalError,
 )
+from botocore.exceptions import ConnectionError as Unreachable
 from botocore.session import Session
 
 from outreach_stream.confidential import keep
@@ -35,6 +37,11 @@ log = structlog.get_logger()
 LOOK_SECONDS = 60.0
 """After which keys are looked at again, in the background. botocore renews those of a role from 15 minutes before their
 end, so that many attempts may fail."""
+
+_AWAY = (CredentialRetrievalError, HTTPClientError, Unreachable, MetadataRetrievalError, RuntimeError)
+_LATER = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "IDPCommunicationError"})
+"""STS says these with a 400: docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html#Errors and
+CommonErrors.html."""
 
 type ReadKeys = Callable[[], ReadOnlyCredentials]
 """Reads the keys as they are now. Blocks. Raises `UnresolvedReference`, `MisconfiguredEngine`, `ConnectionError`."""
@@ -59,10 +66,9 @@ def found(session: Callable[[], Session] = Session) -> ReadKeys:
         try:
             keys: Credentials | None = role or session().get_credentials()
             frozen = keys.get_frozen_credentials() if keys else None
-        except (CredentialRetrievalError, HTTPClientError, RuntimeError) as error:
-            raise ConnectionError(f"AWS credentials: {error}") from error
-        except (BotoCoreError, ClientError) as error:
-            raise MisconfiguredEngine(f"AWS credentials: {error}") from error
+        except (BotoCoreError, ClientError, RuntimeError) as error:
+            kind = ConnectionError if _passing(error) else MisconfiguredEngine
+            raise kind(f"AWS credentials: {error}") from error
         if frozen is None or not frozen.access_key:
             raise MisconfiguredEngine("no AWS credentials are found: give access_key_id and secret_access_key, or "
                                       "what botocore looks for (environment, ~/.aws, a role)")
@@ -71,6 +77,15 @@ def found(session: Callable[[], Session] = Session) -> ReadKeys:
         keep(frozen.token or "")
         return frozen
     return read
+
+
+def _passing(error: Exception) -> bool:
+    """Whether who gives the keys (STS, the machine, a program) could not be asked now; a person need not act."""
+    if not isinstance(error, ClientError):
+        return isinstance(error, _AWAY)
+    told = error.response
+    status = told.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= 500 or status == 429 or told.get("Error", {}).get("Code") in _LATER  # noqa: PLR2004
 
 
 class Signer:

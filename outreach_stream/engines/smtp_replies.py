@@ -103,8 +103,8 @@ _LOGIN = frozenset({530, 534, 535, 538})
 # access denied - please authenticate", "From header sender domain not verified" (support.smtp2go.com: Common Sending
 # Errors).
 _STOPPED = re.compile(
-    r"(?:address|domain|sender|identity) (?:is |was )?not verified|does not match a verified sender"
-    r"|sending (?:is )?(?:paused|suspended|disabled) for this account|not authorized to (?:perform|send)"
+    r"(?<!recipient )(?:address|domain|sender|identity) (?:is |was )?not verified|does not match a verified sender"
+    r"|sending (?:is )?(?:paused|suspended|disabled) for this account|not authorized to (?:perform|send(?! to\b))"
     r"|unauthenticated senders not allowed|please authenticate|SendAsDenied|permissions to send as this sender"
     r"|\bdomain \S+ is not allowed to send",
     re.IGNORECASE,
@@ -117,9 +117,12 @@ _STOPPED_ALL_THE_SAME = re.compile(r"not authorized to send from|maximum credits
 # 552 and 554 "mailbox not found", "This mailbox is disabled", "This user doesn't have a yahoo.com account".
 _NO_MAILBOX = re.compile(r"mailbox (?:is )?(?:not found|unavailable|disabled|full)|(?:no such|unknown) (?:user|mailbox)"
                          r"|user (?:is )?unknown|user doesn't have an? \S+ account", re.IGNORECASE)
-# A relay that does not relay for us, in words only: not the recipient's fault, whatever command it comes to.
-_NO_RELAY = re.compile(r"relay(?:ing)? (?:access )?(?:is )?(?:denied|not (?:permitted|allowed))|unable to relay",
-                       re.IGNORECASE)
+# A relay that refuses us, in words only: not the recipient's fault, whatever command it comes to. "Rejected because …
+# is in a black list at …" and "Sender verify failed" are Exim's, rcpthosts is qmail's.
+_NOT_US = re.compile(r"relay(?:ing)? (?:access )?(?:is )?(?:denied|not (?:permitted|allowed))|unable to relay|rcpthosts"
+                     r"|must authenticate|authentication (?:is )?required|sender verify failed|poor reputation"
+                     r"|(?:black|block) ?list|\bRBL\b|spamhaus|\b(?:client|host|IP)\b.{0,60}\b(?:blocked|banned)",
+                     re.IGNORECASE)
 
 _BY_PHASE: dict[Phase, _Kind] = {
     Phase.RSET: Transient,
@@ -205,7 +208,7 @@ def _verdict(phase: Phase, code: int, parts: list[str], text: str) -> _Kind:
 
 def _by_words(phase: Phase, code: int, parts: list[str], text: str) -> _Kind | None:
     """Whom a 5xx is about where its words, or the code, say so against what the rest suggests."""
-    if not parts[1] and _NO_RELAY.search(text):
+    if not parts[1] and _NOT_US.search(text):
         return SenderBlocked
     if not parts[1] and phase in (Phase.DATA, Phase.DOT) and _NO_MAILBOX.search(text):
         return RecipientRejected

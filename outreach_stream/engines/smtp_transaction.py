@@ -88,16 +88,18 @@ class SmtpConnection:
             outcome = await self._transact(message, content)
         except OSError as error:  # all that a wire raises: ConnectionError, TimeoutError
             self._stale = old and not self._replies and isinstance(error, ConnectionError)
-            return self._failed(error)
+            return self._failed(error, message)
         self._stale = old and self._replies == 1 and self._closing and isinstance(outcome, Transient)
         self._in_transaction = False
         self._needs_reset = not isinstance(outcome, Accepted)
         return outcome
 
-    def _failed(self, error: OSError) -> Outcome:
+    def _failed(self, error: OSError, message: OutgoingMessage) -> Outcome:
         if self._phase is Phase.DOT and self.wire.unsent:
             # The dot was written to a buffer that was thrown away: no server has seen it.
             self._phase, self.handed_over = Phase.DATA, False
+        if self._phase is Phase.DATA and self.wire.unasked:  # it has read enough: too large, too fast, it closes
+            return self._classify(Phase.DATA, self.wire.unasked, message)
         return failure(self._phase, error)
 
     async def _reply(self, limit: float) -> Reply:

@@ -30,6 +30,8 @@ class SmtpWire(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
+        self.unasked: Reply | None = None
+        """What it failed with, if that was a reply to nothing that we had said to its end."""
         self.unsent = False
         """Something that was written has not left this process, nor ever will, since the wire has failed."""
         transport.set_protocol(self)
@@ -114,7 +116,7 @@ class SmtpWire(asyncio.Protocol):
         self._lines.clear()
         self._expected -= 1
         if self._expected < 0:
-            self._expected = 0
+            self._expected, self.unasked = 0, reply
             self._fail(MalformedReply(f"spoke unasked: {reply.code}"))
             return
         self._replies.append(reply)

@@ -75,6 +75,8 @@ EVENTS = {
     "quota_not_written": "Kafka did not take the count of an engine's hourly and daily mails; tried again.",
     "request_outside_of_engines_lanes": "An engine's lanes were changed with requests under way.",
     "engine_limits_changed": "The catalog has other limits for an engine; kept from now on.",
+    "ses_quota_not_told": "SES does not tell this key the account's quota: without a `rate` there is no limit.",
+    "ses_credentials_not_renewed": "AWS credentials could not be renewed; those in hand are used while they last.",
     "engine_rate_learnt": "The catalog gives no rate; the provider said what it allows, and that is kept.",
     "engine_warning": "An engine's configuration works and should not be left so; `warning` says what and why.",
     # The streaming core.

@@ -11,11 +11,14 @@ from tests.contract.catalog_worlds import GOOD, FolderWorld, served
 
 
 class Between:
-    """Stands before an app: `answers` are given instead of the app's, one a request, None for the app's own."""
+    """Stands before an app: `answers` are given instead of the app's, one a request.
+
+    A number is waited for first; a list comes in parts, slowly, and never ends.
+    """
 
     def __init__(self, app) -> None:
         self._app = app
-        self.answers: list[tuple[int, bytes] | float | None] = []
+        self.answers: list[tuple[int, bytes] | list[bytes] | float] = []
         self.seen: list[tuple[str, int]] = []
         self.before = lambda _path: None
 
@@ -33,6 +36,12 @@ class Between:
         told = self.answers.pop(0) if self.answers else None
         if isinstance(told, float):
             await asyncio.sleep(told)
+        if isinstance(told, list):
+            await note({"type": "http.response.start", "status": 200, "headers": []})
+            for part in told:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+                await asyncio.sleep(0.03)
+            return None
         if isinstance(told, tuple):
             await note({"type": "http.response.start", "status": told[0], "headers": []})
             return await note({"type": "http.response.body", "body": told[1]})

@@ -11,6 +11,7 @@ from outreach_stream.catalog.sighting import Sighting
 from outreach_stream.catalog.snapshot import CatalogErrors
 from outreach_stream.values import SecretRef
 from tests.catalog.rest_stage import stage
+from tests.contract.catalog_worlds import GOOD
 
 NEW = {"engines/relay.yaml": "{kind: smtp, host: relay.example.com, rate: 17}"}
 
@@ -120,6 +121,40 @@ def test_a_slow_server_is_not_waited_for_without_end(there) -> None:
     catalog = there.catalog(timeout=0.05)
 
     assert message_of(catalog).startswith("/workflows: does not answer in time (ReadTimeout); asked 3 times (http://127")
+
+
+def test_an_answer_that_trickles_is_given_up(there) -> None:
+    """Though each of its parts comes in time."""
+    there.between.answers = [[b" "] * 100] * 3
+
+    assert "/workflows: does not answer in time" in message_of(there.catalog(timeout=0.05))
+
+
+def test_a_change_between_two_collections_is_no_mistake(there) -> None:
+    """Workflows of before with templates of after do not fit: it is looked again before anything is said."""
+    edit = {"templates/hello.yaml": "", "templates/other.yaml": "{subject: Hi, text: Hi}"} | {
+        f"workflows/{name}.yaml": GOOD[f"workflows/{name}.yaml"].replace("hello", "other") for name in ("7", "inline")}
+
+    def change(path: str) -> None:
+        if path == "/templates" and edit:
+            there.world.write(edit)
+            edit.clear()
+
+    there.between.before = change
+
+    assert there.catalog().load().workflow(7).template == "other"
+    assert edit == {}
+
+
+def test_a_folder_that_is_gone_is_no_empty_catalog(there) -> None:
+    """Its server says that it has none now, and what was read stays in use."""
+    catalog = there.catalog()
+    first = catalog.current()
+    there.world.folder.rename(there.world.folder.with_name("elsewhere"))
+    catalog.look()
+
+    assert catalog.current() is first
+    assert there.between.statuses[503] == 3
 
 
 def test_what_passes_is_tried_again(there) -> None:

@@ -46,7 +46,7 @@ def test_help_fills_its_lines(outreach: Outreach) -> None:
     """A paragraph ends a line where the terminal does, not where the source file did."""
     shown = outreach("demo", "--help", COLUMNS="200").stdout
 
-    assert "(it refuses about one address in a hundred for good, and defers another one once)" in shown
+    assert "provider's HTTP API (it refuses about one address in a hundred for good" in shown
 
 
 def test_help_loads_no_kafka_sql_or_web_server() -> None:

@@ -180,7 +180,7 @@ async def test_a_bug_in_an_engine_neither_stops_the_lane_nor_hides_a_mail(world:
     """Before the hand-over it is as if refused; after it, in doubt. A bug in `acquire` is the former."""
     class Buggy:
         def __init__(self, handed_over: bool) -> None:
-            self.handed_over = handed_over
+            self.handed_over, self.reusable = handed_over, True
 
         async def hand_over(self, message: OutgoingMessage) -> Accepted:
             raise ZeroDivisionError

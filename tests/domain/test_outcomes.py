@@ -29,6 +29,12 @@ def test_masking_needs_no_engines_help():
     assert "joe" not in repr(Transient("x", "no joe@mail.example")) + repr(Accepted(None, "ok joe@mail.example"))
 
 
+@pytest.mark.parametrize("word", ["joe." * 100 + "@mail.example", "see:https://h.example/" + "joe/" * 100 + "@x"])
+def test_a_word_of_any_length_is_masked_whole(word):
+    """However long it is before the @."""
+    assert "joe" not in masked(f"no {word} here")
+
+
 def test_a_detail_is_one_short_line():
     """A provider that sends a novel fills neither logs nor topics, and cannot forge a line of a log."""
     detail = Transient("x", "line\r\nline " + "x" * 10_000).detail

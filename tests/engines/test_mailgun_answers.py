@@ -79,6 +79,7 @@ DOCUMENTED = [
     (502, None, Transient, "send_502", INTRO),
     (503, None, Transient, "send_503", INTRO),
     (504, None, InDoubt, "send_504", INTRO),
+    (524, None, InDoubt, "send_524", INTRO),
     (301, None, EngineStopped, "send_301", HTTP),
     (405, None, EngineStopped, "send_405", HTTP),
     (408, None, Transient, "send_408", HTTP),

@@ -61,6 +61,7 @@ STATUSES = [
     (502, b"<html>502 Bad Gateway</html>", Transient, "send_502"),
     (503, None, Transient, "send_503"),  # DOCS/mail-send/errors
     (504, b"<html>504 Gateway Time-out</html>", InDoubt, "send_504"),
+    (524, b"<html>524 A timeout occurred</html>", InDoubt, "send_524"),
     # not documented
     (408, None, Transient, "send_408"), (422, None, MessageRejected, "send_422"),
     (301, b"", EngineStopped, "send_301"), (204, b"", InDoubt, "send_204"),

@@ -120,10 +120,11 @@ async def test_an_account_that_is_not_told(answer, given, meaning):
         await engine.close()
 
 
-async def test_what_was_told_holds_while_the_account_cannot_be_asked(monkeypatch):
+@pytest.mark.parametrize("later", [named(429, "TooManyRequestsException"), (200, {"SendQuota": {}})])
+async def test_what_was_told_holds_while_the_account_cannot_be_asked(monkeypatch, later):
     """The question fails once the rate is known: mails go on at that rate."""
     monkeypatch.setattr("outreach_stream.engines.ses_account.FRESH_SECONDS", 0.0)
-    async with api({ACCOUNT: [TOLD, named(429, "TooManyRequestsException")]}) as (url, asked):
+    async with api({ACCOUNT: [TOLD, later]}) as (url, asked):
         engine = build(config(base_url=url, connections={"max_messages": 1}))
         for _ in range(2):
             connection = await engine.acquire()
@@ -137,6 +138,8 @@ def test_without_a_rate_there_is_one_lane():
     """One process keeps the account's rate, which no other knows of; who gives a rate or lanes has what is given."""
     assert config().lanes == 1 and len(lanes_for(config(), 32)) == 1
     assert config(lanes=4).lanes == 4 and config(rate=50).lanes is None
+    assert config(burst=2, lanes=4).effective_burst == 2, "it counts with the rate that SES tells"
+    assert len(lanes_for(config(burst=2, lanes=4), 32)) == 1 and config().effective_burst is None
     assert config(**config().model_dump(mode="json", exclude_none=True)) == config()
 
 

@@ -12,6 +12,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials, RefreshableCredentials
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 from botocore.session import Session
 
 from outreach_stream.confidential import hide
@@ -206,3 +207,25 @@ async def test_a_role_that_does_not_answer_leaves_the_keys_at_hand(role, monkeyp
     await signer._look
     with pytest.raises(ConnectionError, match="does not answer"):
         await Signer("eu-west-1", found(Role)).prepare(ORIGIN)
+
+
+def told(status: int, code: str) -> ClientError:
+    """STS's answer as botocore raises it."""
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "AssumeRole")
+
+
+@pytest.mark.parametrize(("error", "meaning"), [
+    (EndpointConnectionError(endpoint_url="https://sts"), ConnectionError),
+    (ConnectTimeoutError(endpoint_url="https://sts"), ConnectionError),
+    (told(500, "InternalFailure"), ConnectionError),
+    (told(400, "Throttling"), ConnectionError),
+    (told(400, "IDPCommunicationError"), ConnectionError),
+    (told(403, "AccessDenied"), MisconfiguredEngine),
+    (told(400, "ExpiredTokenException"), MisconfiguredEngine),
+])
+def test_who_gives_the_keys_may_be_away(monkeypatch, error, meaning):
+    """That passes: a fuse for it would keep the engine stopped until a person comes. A refusal does not pass."""
+    monkeypatch.setattr(Session, "get_credentials", lambda _: (_ for _ in ()).throw(error))
+
+    with pytest.raises(meaning):
+        found()()

@@ -185,6 +185,18 @@ REAL = [
     (Phase.RCPT, 550, "relay not permitted", SenderBlocked),
     (Phase.RCPT, 454, "4.7.1 Relay access denied", Transient),
     (Phase.DOT, 550, "No such user here", RecipientRejected),
+    # A relay that takes nothing from this host, in Exim's, qmail's and others' words: nobody's address is bad
+    (Phase.RCPT, 550, "rejected because 192.0.2.1 is in a black list at zen.spamhaus.org", SenderBlocked),
+    (Phase.RCPT, 554, "Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", SenderBlocked),
+    (Phase.RCPT, 550, "Sender verify failed", SenderBlocked),
+    (Phase.RCPT, 553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", SenderBlocked),
+    (Phase.RCPT, 550, "Your IP 192.0.2.1 is blacklisted", SenderBlocked),
+    (Phase.RCPT, 550, "Authentication is required for relay", SenderBlocked),
+    (Phase.DOT, 554, "rejected due to the sending MTA's poor reputation", SenderBlocked),
+    # One address that we may not write to, or that nobody knows, stops no engine
+    (Phase.RCPT, 550, "5.7.1 You are not authorized to send to this distribution list", SenderBlocked),
+    (Phase.RCPT, 550, "5.1.1 Recipient address not verified", RecipientRejected),
+    (Phase.RCPT, 550, "5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required", SenderBlocked),
 ]
 
 

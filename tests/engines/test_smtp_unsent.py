@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from outreach_stream.domain.outcomes import Transient
+from outreach_stream.domain.outcomes import MessageRejected, Throttled, Transient
 from outreach_stream.engines.smtp import SmtpEngine
 from outreach_stream.engines.smtp_config import SmtpConfig
 from tests.messages import raw
@@ -57,6 +57,36 @@ async def test_a_dot_that_never_left_is_no_doubt(ends):
     assert outcome.reason.startswith("data_")
     assert not connection.handed_over and not connection.reusable
     assert not received.endswith(b"\r\n.\r\n")
+    engine.release(connection)
+    await engine.close()
+    server.close()
+
+
+@pytest.mark.parametrize(("reply", "meaning"), [
+    (b"552 5.3.4 Message too big", MessageRejected), (b"421 4.7.0 Too many messages, slow down", Throttled),
+    (b"250 thanks", Transient)])
+async def test_a_server_may_say_no_in_the_middle(reply, meaning):
+    """It is heard, since it says why; a yes to half a message is none."""
+    async def serve(reader, writer):
+        writer.write(b"220 x\r\n")
+        await reader.readline()
+        writer.write(b"250-x\r\n250 PIPELINING\r\n")
+        await reader.readuntil(b"DATA\r\n")
+        writer.write(b"250 ok\r\n250 ok\r\n354 go\r\n")
+        await reader.read(1_000)
+        writer.write(reply + b"\r\n")
+        await asyncio.sleep(5)
+
+    server = await asyncio.start_server(serve, sock=narrow(), limit=1_024)
+    engine = SmtpEngine(SmtpConfig.model_validate({
+        "id": "relay", "kind": "smtp", "host": "127.0.0.1", "port": server.sockets[0].getsockname()[1],
+        "security": "none"}))
+    connection = await engine.acquire()
+
+    outcome = await asyncio.wait_for(connection.hand_over(raw("<1@s>", "n@s.example", "joe@r.example", BODY * 200)), 5)
+
+    assert type(outcome) is meaning and outcome.reason.startswith("data_")
+    assert not connection.handed_over and not connection.reusable
     engine.release(connection)
     await engine.close()
     server.close()

@@ -28,7 +28,8 @@ def check_log(log: dict[str, object], people: int) -> None:
 async def test_fifty_equal_triggers_of_three_producers_are_one_run_with_one_log(stage: Stage) -> None:
     """Whatever their keys and partitioners, one run is planned, and its last status names a log of all recipients.
 
-    The first trigger cannot be read: it is kept with the reason, and those behind it go on.
+    The first trigger cannot be read: it is kept with the reason, and those behind it go on. That the log is to be
+    delivered is noted before it is announced.
     """
     key, run = new_key()
     stage.start()
@@ -51,6 +52,7 @@ async def test_fifty_equal_triggers_of_three_producers_are_one_run_with_one_log(
     log = stage.read_log(status)
     check_log(log, 3)
     assert log["engine"]["config"]["password"] == "env:RELAY_PASSWORD"
+    assert (stage.output / ".undelivered" / run).is_file()
     letter = next(it for it in stage.seen[topics.DEAD_LETTER.name] if it.value.startswith(b'{"workflow_id": null'))
     assert b"workflow_id" in dict(letter.headers)["reason"]
     assert b"x@y.z" not in dict(letter.headers)["reason"]

@@ -4,7 +4,7 @@ import base64
 import re
 from urllib.parse import quote, unquote_plus
 
-MARK = "Zq7"
+MARK = "Zq7marked"
 """In all of them, so that a part of one is found, too."""
 
 PLANTED = {

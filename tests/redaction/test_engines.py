@@ -91,6 +91,20 @@ async def test_a_key_that_is_no_header(kind, monkeypatch):
         assert "Zq7" not in told and "second-line-of-it" not in told
 
 
+@pytest.mark.parametrize("pem", [
+    "Zq7dkim0123456789abcdef", "-----BEGIN PRIVATE KEY-----\nZq7dkim0123456789abcdef\n-----END PRIVATE KEY-----\n",
+    "-----BEGIN Zq7dkim PRIVATE KEY-----\nAAAA\n-----END Zq7dkim PRIVATE KEY-----\n",
+])
+async def test_a_dkim_key_that_is_none(pem, tmp_path):
+    """What cannot be read as a key is not quoted: it may be half of one."""
+    (tmp_path / "key.pem").write_text(pem)
+    config = registry.engine_from({
+        "id": "e", "kind": "smtp", "host": "127.0.0.1", "port": 9, "security": "none",
+        "dkim": {"domain": "example.com", "selector": "a", "key": f"file:{tmp_path}/key.pem"}})
+
+    assert "Zq7" not in await said(config)
+
+
 def crash(secret):
     """An error that was made of another one, both with what must not be told."""
     try:
