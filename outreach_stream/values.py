@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,8 @@ _DURATION_WRITTEN = Annotated[str, Field(pattern=r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _IDENTIFIER = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_WRITING = 0.1
+"""Seconds after which a secret file that was empty is read once more: an editor empties a file and then fills it."""
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 ENVIRONMENT_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
@@ -98,6 +101,13 @@ def read_environment(name: str) -> str:
     return value
 
 
+def _secret_in(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnresolvedReference(f"secret file {file} cannot be read: {type(error).__name__}") from error
+
+
 class SecretRef:
     """Where a secret is kept (`env:NAME` or `file:PATH`), never the secret: safe to print and to freeze.
 
@@ -121,11 +131,10 @@ class SecretRef:
         kind, _, target = self.reference.partition(":")
         if kind == "env":
             return keep(read_environment(target))
-        try:
-            secret = Path(target).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = type(error).__name__
-            raise UnresolvedReference(f"secret file {target} cannot be read: {reason}") from error
+        secret = _secret_in(target)
+        if not secret:  # it may be in the middle of being written anew
+            time.sleep(_WRITING)
+            secret = _secret_in(target)
         if not secret:
             raise UnresolvedReference(f"secret file {target} is empty")
         return keep(secret)

@@ -30,7 +30,7 @@ def _encoded(text: str, data: bytes, *, eight_bit: bool, opaque: bool) -> tuple[
         return b"7bit" if text.isascii() else b"8bit", data.replace(b"\n", b"\r\n")
     # The octets a text has beyond its characters are continuation octets of UTF-8.
     if (len(data) - len(text)) * _DENSE > len(data):
-        return b"base64", _base64(data.replace(b"\n", b"\r\n"))
+        return b"base64", base64_lines(data.replace(b"\n", b"\r\n"))
     return b"quoted-printable", b2a_qp(data).replace(b"\n", b"\r\n")
 
 
@@ -41,7 +41,8 @@ def _fits(data: bytes) -> bool:
     )
 
 
-def _base64(data: bytes) -> bytes:
+def base64_lines(data: bytes) -> bytes:
+    """Base64 as a MIME body: lines of 76, each ending in CRLF (RFC 2045 section 6.8)."""
     encoded = b2a_base64(data, newline=False)
     lines = [encoded[start:start + _BASE64_LINE] for start in range(0, len(encoded), _BASE64_LINE)]
     return b"\r\n".join([*lines, b""])

@@ -71,7 +71,9 @@ class Briefs:
         """The brief of a spec; a broken one has a composer whose mails fail. Raises `SpecAway`."""
         brief = self._kept.get(digest)
         if brief is None:
-            brief = self._kept[digest] = _brief(await self._read(digest))
+            data = await self._read(digest)
+            # Whoever else waited for it may have made the brief meanwhile: with files that takes a while.
+            brief = self._kept[digest] = self._kept.get(digest) or _brief(data)
             while len(self._kept) > CACHED_SPECS:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(digest)

@@ -7,6 +7,7 @@ import pytest
 
 from outreach_stream import confidential
 from outreach_stream.confidential import HIDDEN, hide, keep
+from outreach_stream.values import SecretRef
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +57,11 @@ def test_a_short_secret_may_stand_in_a_text_thousands_of_times():
     keep("demo")
 
     assert hide("demo demos " * 5_000) == f"{HIDDEN} demos " * 5_000
+
+
+def test_a_secret_file_that_is_being_written_is_read_once_more(tmp_path):
+    """`echo new > file` empties it first: whoever reads in between must not stop the engine for a missing secret."""
+    file = tmp_path / "key"
+    file.write_text("")
+    threading.Timer(0.03, lambda: file.write_text("rotated-key\n")).start()
+    assert SecretRef(f"file:{file}").resolve() == "rotated-key"
