@@ -48,6 +48,15 @@ def parse_duration(text: object) -> float:
     raise ValueError('must be a duration with a unit: write for example "30s", "5m", "24h" or "1h30m"')
 
 
+def written_duration(seconds: float) -> str:
+    """`1h30m` of 5400 seconds, for people: what `parse_duration` reads, to the millisecond."""
+    parts, left = [], round(seconds * 1_000)
+    for unit in reversed(_UNITS):
+        count, left = divmod(left, round(_UNITS[unit] * 1_000))
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts) or "0s"
+
+
 def canonical_id(value: object) -> object:
     """`1` and `"1"` are the same id; what is no id is left for pydantic to refuse."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value

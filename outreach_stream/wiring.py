@@ -79,6 +79,13 @@ def log_delivery(settings: Settings) -> Callable[[Path], None] | None:
     return delivery.note
 
 
+def warn_of(engines: Mapping[str, EngineConfig]) -> None:
+    """Say at the start what works in the engines' settings and should not be left so."""
+    for engine, config in engines.items():
+        for warning in config.warnings:
+            log.warning("engine_warning", engine=engine, warning=warning)
+
+
 def new_app(role: str, settings: Settings, data_dir: Path) -> StreamApp:
     """The role's Faust app, its state folder locked for this process."""
     assert settings.kafka_bootstrap, "the bootstrap servers are chosen before a role is wired"
@@ -187,6 +194,7 @@ def sender(settings: Settings, data_dir: Path) -> StreamApp:
     """Requests in, mails out, results published."""
     catalog = catalog_of(settings)
     app, layout = new_app("sender", settings, data_dir), settings.layout()
+    warn_of(catalog.current().engines)
     briefs = Briefs(spec_reader(viewed(app, settings, topics.WORKFLOW_SPEC)))
 
     def desk(engine_id: str) -> Desk:
@@ -194,8 +202,6 @@ def sender(settings: Settings, data_dir: Path) -> StreamApp:
         if config is None:  # slow at first, if it comes: its limits are known a moment later
             return Desk.of(engine_id, MissingEngine(engine_id, partial(found, engine_id)),
                            Allowance(1.0, 1.0, list(range(layout.lanes))), concurrency=1, partitions=layout.lanes)
-        for warning in config.warnings:
-            log.warning("engine_warning", engine=engine_id, warning=warning)
         return Desk.of(engine_id, build(config), limits_of(config), concurrency=config.concurrency,
                        partitions=layout.lanes)
 

@@ -48,6 +48,9 @@ MEANINGS: dict[int, type[Refusal]] = {
     404: EngineStopped,
     413: MessageRejected,
     422: RecipientRejected,
+    500: Transient,
+    502: Transient,
+    503: Transient,
     504: InDoubt,
 }
 
@@ -100,8 +103,9 @@ class Webhook:
         if answer.status == THROTTLED:
             seconds = answer.headers.get("retry-after", "")
             return Throttled(reason, detail, float(seconds) if seconds.isascii() and seconds.isdecimal() else None)
-        # A 4xx that the contract does not know would be the same for everybody: somebody has to look.
-        unknown = Transient if answer.status >= SERVERS_SIDE else EngineStopped
+        # Of a 5xx that the contract does not know nobody can say whether the mail was taken. Anything else that it does
+        # not know would be the same for everybody: somebody has to look.
+        unknown = InDoubt if answer.status >= SERVERS_SIDE else EngineStopped
         return MEANINGS.get(answer.status, unknown)(reason, detail)
 
 

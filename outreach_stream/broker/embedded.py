@@ -3,7 +3,7 @@
     async with EmbeddedBroker(data_dir, cache_dir) as broker:
         ... broker.bootstrap ...
 
-Killed or stopped, it starts again on the same records and port.
+Killed or stopped, it starts again on the same records and port, also from another process: clients wait for it there.
 """
 
 import asyncio
@@ -41,8 +41,8 @@ _log = structlog.get_logger()
 class EmbeddedBroker:
     """One Kafka node with its records in `data_dir`; start, kill and stop it as often as needed.
 
-    `port=0` takes a free port at the first start and keeps it. Start it from a thread that lives as long as the
-    broker shall: the kernel ties the JVM's life to that thread.
+    `port=0` takes the port that the folder's last broker had, or a free one, and keeps it. Start it from a thread that
+    lives as long as the broker shall: the kernel ties the JVM's life to that thread.
     """
 
     def __init__(self, data_dir: Path, cache_dir: Path, *, port: int = 0) -> None:
@@ -95,13 +95,16 @@ class EmbeddedBroker:
             cancelled.set()
 
     def configuration(self) -> str:
-        """Kafka's `server.properties` for the start that comes; takes its ports."""
-        ports = choose_ports(self.port)
+        """Kafka's `server.properties` for the start that comes; takes its ports. Called with the folder's lock."""
+        earlier = self.folder.port
+        ports = choose_ports(self.port, earlier)
+        if earlier and not self.port and ports.broker != earlier:
+            _log.warning("broker_moved", earlier=earlier, port=ports.broker)
         self.port = ports.broker
         return server_properties(self.folder.path, ports)
 
     async def _start(self, class_path: list[Path]) -> None:
-        self.folder.properties.write_text(self.configuration())
+        self.folder.configure(self.configuration())
         self.folder.turn_log()
         if not self.folder.formatted:
             self._run(self.folder.format_command(class_path))

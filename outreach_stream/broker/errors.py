@@ -21,6 +21,10 @@ class BrokerStartError(BrokerError):
     """The embedded broker was started and is not there: it died, its port is taken, or its folder is in use."""
 
 
+class FolderInUseError(BrokerStartError):
+    """Another embedded broker runs on the folder, or is just being started there."""
+
+
 class BrokerUnreachableError(BrokerError):
     """Nobody answers at the bootstrap address."""
 

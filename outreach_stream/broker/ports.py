@@ -2,7 +2,7 @@
 
 import random
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from outreach_stream.broker.errors import BrokerStartError
 from outreach_stream.broker.properties import LOOPBACK, Ports
@@ -17,15 +17,22 @@ be connected to itself, and keep the broker from coming back.
 TRIES = 100
 
 
-def choose_ports(wanted: int) -> Ports:
-    """`wanted` for clients (0: any free one) and a free one for the controller.
+def choose_ports(wanted: int, earlier: int = 0) -> Ports:
+    """`wanted` for clients (0: `earlier` if that is free, else any free one) and a free one for the controller.
 
     They are free now; Kafka binds them a second later. Raises `BrokerStartError` if `wanted` is taken.
     """
     with ExitStack() as both_held:  # so that they differ
-        broker = both_held.enter_context(_bound(wanted) if wanted else _bound_anywhere())
+        broker = both_held.enter_context(_bound(wanted) if wanted else _bound_again(earlier))
         controller = both_held.enter_context(_bound_anywhere())
         return Ports(broker.getsockname()[1], controller.getsockname()[1])
+
+
+def _bound_again(earlier: int) -> socket.socket:
+    if earlier:
+        with suppress(BrokerStartError):
+            return _bound(earlier)
+    return _bound_anywhere()
 
 
 def _bound_anywhere() -> socket.socket:

@@ -1,17 +1,19 @@
 """A catalog in a folder: workflows, templates with their bodies beside them, engines, schedules; one object a file."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from outreach_stream.catalog.beside import Beside
 from outreach_stream.catalog.files import ReadProblem, absolute_database, read_mapping
 from outreach_stream.catalog.models import RecipientQuery, Suppression, Template, Workflow
 from outreach_stream.catalog.schedules import Schedule
-from outreach_stream.catalog.snapshot import Catalog, CatalogErrors, CatalogProblem, dangling
+from outreach_stream.catalog.snapshot import Catalog, CatalogErrors, CatalogProblem, Unread, dangling
 from outreach_stream.engines.config import EngineConfig
 from outreach_stream.engines.registry import engine_from
 
@@ -22,6 +24,12 @@ _ADVICE = {
     "extra_forbidden": "is not known here: remove it or correct its spelling",
     "missing": "is missing: add it",
     "model_type": "must be a mapping: write a line `name: value` for each of its fields",
+}
+_BOUNDS = {
+    "greater_than": "must be more than {}",
+    "greater_than_equal": "must be {} or more",
+    "less_than": "must be less than {}",
+    "less_than_equal": "must be {} or less",
 }
 
 Signature = tuple[tuple[str, int, int], ...]
@@ -72,7 +80,7 @@ class Reading:
         self.root = root
         self.problems: list[CatalogProblem] = []
         self.file_of: dict[tuple[str, str], str] = {}
-        self.broken: set[tuple[str, str]] = set()
+        self.broken: dict[tuple[str, str], Unread] = {}
         self.catalog = self._catalog()
 
     def _catalog(self) -> Catalog:
@@ -100,16 +108,24 @@ class Reading:
                 thing = build(file, data)
             except ReadProblem as problem:
                 self.problems.append(CatalogProblem(name, problem.field, problem.message))
-                self.broken.add((kind, str(data["id"])))
+                self.broken[kind, str(data["id"])] = self._unread(file, data)
             except ValidationError as error:
                 self.problems += problems_of(name, error)
-                self.broken.add((kind, str(data["id"])))
+                self.broken[kind, str(data["id"])] = self._unread(file, data)
             else:
                 first = self.file_of.setdefault((kind, thing.id), name)
                 if first != name:
                     self.problems.append(CatalogProblem(name, "id", f"{thing.id!r} is the id of {first} already"))
                 found[thing.id] = thing
         return found
+
+    def _unread(self, file: Path, data: dict[str, Any]) -> Unread:
+        """What can be looked at of an object with problems; bodies of a template as they would be read."""
+        beside = Beside(self.root, file.parent)
+        for body in {"html", "text"} & data.keys():
+            with suppress(ValueError):
+                data = data | {body: beside.body(data[body])}
+        return Unread(file.relative_to(self.root).as_posix(), data)
 
     def _workflow(self, _file: Path, data: dict[str, Any]) -> Workflow:
         workflow = Workflow.model_validate(data)
@@ -144,8 +160,17 @@ def _stat(file: Path) -> tuple[str, int, int]:
 def problems_of(file: str, error: ValidationError) -> Iterator[CatalogProblem]:
     """What is wrong with the object in `file`, each in words that say what to write instead."""
     for detail in error.errors(include_input=False, include_url=False):
-        message = _ADVICE.get(detail["type"], detail["msg"].removeprefix("Value error, "))
-        yield CatalogProblem(file, _path(detail["loc"]), message)
+        yield CatalogProblem(file, _path(detail["loc"]), _words(detail))
+
+
+def _words(detail: ErrorDetails) -> str:
+    kind, location = detail["type"], detail["loc"]
+    if kind not in _BOUNDS:
+        return _ADVICE.get(kind, detail["msg"].removeprefix("Value error, "))
+    bound = next(iter(detail["ctx"].values()))
+    # Deeper down are durations, too, which are numbers here only.
+    example = ": write for example 50" if kind == "greater_than" and len(location) == 1 else ""
+    return _BOUNDS[kind].format(f"{bound:,.12g}") + example
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -1,14 +1,15 @@
 """What a catalog holds beside engines: workflows and templates, strict and frozen."""
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, ValidationInfo
 
 from outreach_stream.catalog.attached import LARGEST_FILES, Attachment
 from outreach_stream.catalog.beside import Beside
 from outreach_stream.catalog.headers import FeedbackId, Headers, Tags
 from outreach_stream.domain.policy import WhenInDoubt, WhenStopped
+from outreach_stream.rules import Ruled, rule
 from outreach_stream.topics import DAY, LONGEST_RUN
 from outreach_stream.values import Address, Duration, Identifier, Line, Strict
 
@@ -52,17 +53,16 @@ class Mailbox(Strict):
     name: Line = ""
 
 
-class Parameter(Strict):
+class Parameter(Ruled):
     """A value a trigger may give. `{required: true}`: it must; anything else is its default."""
 
     default: JsonValue = None
     required: bool = False
 
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if self.required and self.default is not None:
-            raise ValueError("a required parameter has no default: drop one of the two")
-        return self
+    @rule("required")
+    def _one_of_both(self) -> str | None:
+        both = self.required and self.default is not None
+        return "a required parameter has no default: drop one of the two" if both else None
 
 
 class RecipientQuery(Strict):
@@ -76,21 +76,19 @@ class RecipientQuery(Strict):
     """Seconds the query may take, from its start to its last row."""
 
 
-class Suppression(Strict):
+class Suppression(Ruled):
     """Addresses that never get mail: a query on the recipients' database (first column), or a file."""
 
     query: str | None = None
     file: str | None = None
     """One address a line, relative to the catalog; blank lines and lines starting with `#` are ignored."""
 
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.query is None) == (self.file is None):
-            raise ValueError("give either query or file")
-        return self
+    @rule()
+    def _exactly_one(self) -> str | None:
+        return "give either query or file" if (self.query is None) == (self.file is None) else None
 
 
-class RetryRule(Strict):
+class RetryRule(Ruled):
     """How long a recipient is tried again after passing refusals; see `domain.policy.Retry`."""
 
     attempts: int = Field(default=16, ge=1, le=100)
@@ -98,16 +96,18 @@ class RetryRule(Strict):
     first: Duration = "30s"  # type: ignore[assignment]
     longest: Duration = "1h"  # type: ignore[assignment]
 
-    @model_validator(mode="after")
-    def _backoff_grows(self) -> Self:
-        if self.within < self.first / 10:
-            raise ValueError("within is over before the first retry: write a longer within, or a shorter first")
-        if self.first > self.longest:
-            raise ValueError("first is longer than longest: write a shorter first, or a longer longest")
-        return self
+    @rule("within", "first")
+    def _there_is_a_retry(self) -> str | None:
+        over = self.within < self.first / 10
+        return "within is over before the first retry: write a longer within, or a shorter first" if over else None
+
+    @rule("first", "longest")
+    def _backoff_grows(self) -> str | None:
+        shrinks = self.first > self.longest
+        return "first is longer than longest: write a shorter first, or a longer longest" if shrinks else None
 
 
-class Workflow(Strict):
+class Workflow(Ruled):
     """Who gets which mail, from whom, through which engines, and by when."""
 
     id: Identifier
@@ -144,22 +144,34 @@ class Workflow(Strict):
     tags: Tags = ()
     """What the provider's statistics count the mails under. No header: a plain relay is not told."""
 
-    @model_validator(mode="after")
-    def _parameters_fit(self) -> Self:
-        if not 0 < self.deadline <= LONGEST_RUN:
-            raise ValueError(f"deadline must be more than 0s and at most {LONGEST_RUN // DAY}d, as topics keep a run")
+    @rule("deadline")
+    def _deadline_fits(self) -> str | None:
+        fits = 0 < self.deadline <= LONGEST_RUN
+        most = f"{LONGEST_RUN // DAY}d"
+        return None if fits else f"deadline must be more than 0s and at most {most}, as topics keep a run"
+
+    @rule("parameters")
+    def _parameters_fit(self) -> str | None:
         for name in self.parameters:
             if not _PARAMETER.fullmatch(name):
-                raise ValueError(f"parameter {name!r} must be a plain name: letters, digits and underscores")
+                return f"parameter {name!r} must be a plain name: letters, digits and underscores"
             if name in _RESERVED:
-                raise ValueError(f"parameter {name!r} is taken by the recipient: choose another name")
-        if len(set(self.engines)) < len(self.engines):
-            raise ValueError("engines are named twice: name each once")
-        if self.on_engine_stopped == "failover" and len(self.engines) == 1:
-            raise ValueError("on_engine_stopped is failover, but engines names only one: add another")
-        if self.suppression and self.suppression.query and not self.recipients:
-            raise ValueError("a suppression query needs recipients.database: use suppression.file")
-        return self
+                return f"parameter {name!r} is taken by the recipient: choose another name"
+        return None
+
+    @rule("engines")
+    def _engines_differ(self) -> str | None:
+        return "engines are named twice: name each once" if len(set(self.engines)) < len(self.engines) else None
+
+    @rule("engines", "on_engine_stopped")
+    def _failover_leads_somewhere(self) -> str | None:
+        nowhere = self.on_engine_stopped == "failover" and len(self.engines) == 1
+        return "on_engine_stopped is failover, but engines names only one: add another" if nowhere else None
+
+    @rule("suppression")
+    def _suppression_has_a_database(self) -> str | None:
+        lacking = self.suppression and self.suppression.query and self.recipients is None
+        return "a suppression query needs recipients.database: use suppression.file" if lacking else None
 
 
 HTML_ONLY = "none"
@@ -179,7 +191,7 @@ def _body(value: object, info: ValidationInfo) -> object:
     return info.context.body(value) if isinstance(info.context, Beside) else value
 
 
-class Template(Strict):
+class Template(Ruled):
     """What the reader of a mail sees: Jinja2 sources of the subject and of at least one body, and files."""
 
     id: Identifier
@@ -192,28 +204,32 @@ class Template(Strict):
     images: dict[Annotated[str, AfterValidator(_check_content_id)], Attachment] = Field(default={})
     """What the html shows as `cid:name`, by that name."""
 
-    @field_validator("images")
-    @classmethod
-    def _shown(cls, images: dict[str, Attachment], info: ValidationInfo) -> dict[str, Attachment]:
-        for name, image in images.items():
+    @rule("images", at="images")
+    def _images_are_images(self) -> str | None:
+        for name, image in self.images.items():
             if not image.type.startswith("image/"):
-                raise ValueError(f"{name} is of the type {image.type}: give an image, or put it under attachments")
-        if "html" not in info.data:  # it has a problem of its own
-            return images
-        shown = set(_SHOWN.findall(info.data["html"] or ""))
-        told = {name for name in shown if name and "{" not in name}
-        if missing := sorted(told - images.keys()):
-            raise ValueError(f"the html shows cid:{missing[0]}, which is not given here: add it")
-        if told == shown and (unused := sorted(images.keys() - shown)):
-            raise ValueError(f'{unused[0]} is not shown: write <img src="cid:{unused[0]}"> in the html, or remove it')
-        return images
+                return f"{name} is of the type {image.type}: give an image, or put it under attachments"
+        return None
 
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        if not self.html and (not self.text or self.text == HTML_ONLY):
-            raise ValueError("html or text is missing: give at least one body")
+    @rule("html", "images", at="images")
+    def _images_are_shown(self) -> str | None:
+        shown = set(_SHOWN.findall(self.html or ""))
+        told = {name for name in shown if name and "{" not in name}
+        if missing := sorted(told - self.images.keys()):
+            return f"the html shows cid:{missing[0]}, which is not given here: add it"
+        if told == shown and (unused := sorted(self.images.keys() - shown)):
+            return f'{unused[0]} is not shown: write <img src="cid:{unused[0]}"> in the html, or remove it'
+        return None
+
+    @rule("html", "text")
+    def _has_a_body(self) -> str | None:
+        lacking = not self.html and (not self.text or self.text == HTML_ONLY)
+        return "html or text is missing: give at least one body" if lacking else None
+
+    @rule("attachments", "images")
+    def _files_are_small(self) -> str | None:
         size = sum(len(file.content) for file in (*self.attachments, *self.images.values()))
-        if size > LARGEST_FILES:
-            raise ValueError(f"attachments and images are {size:,} bytes, {LARGEST_FILES:,} at most: put the larger "
-                             "ones on the web and link to them")
-        return self
+        if size <= LARGEST_FILES:
+            return None
+        return (f"attachments and images are {size:,} bytes, {LARGEST_FILES:,} at most: put the larger ones on the web "
+                "and link to them")

@@ -12,7 +12,7 @@ from outreach_stream.catalog.files import ReadProblem
 from outreach_stream.catalog.folder import problems_of
 from outreach_stream.catalog.models import Template, Workflow
 from outreach_stream.catalog.schedules import Schedule
-from outreach_stream.catalog.snapshot import Catalog, CatalogProblem, dangling
+from outreach_stream.catalog.snapshot import Catalog, CatalogProblem, Unread, dangling
 from outreach_stream.engines.config import EngineConfig
 from outreach_stream.engines.registry import engine_from
 from outreach_stream.values import canonical_id
@@ -26,7 +26,7 @@ class RestReading:
         self._path, self._collections = path, collections
         self.problems: list[CatalogProblem] = []
         self.file_of: dict[tuple[str, str], str] = {}
-        self.broken: set[tuple[str, str]] = set()
+        self.broken: dict[tuple[str, str], Unread] = {}
         self.catalog = Catalog(
             workflows=self._objects("workflows", _workflow),
             templates=self._objects("templates", Template.model_validate),
@@ -41,7 +41,7 @@ class RestReading:
         kind, collection = name.removesuffix("s"), self._collections.get(name, Collection(items=[], problems=[]))
         for told in collection.problems:
             self.problems.append(CatalogProblem(f"{self._path}/{name}/{told.id}", told.field, told.message))
-            self.broken.add((kind, told.id))
+            self.broken[kind, told.id] = Unread(f"{self._path}/{name}/{told.id}")
         for position, data in enumerate(collection.items):
             identity = canonical_id(data.get("id"))
             path = f"{self._path}/{name}" + (f"/{identity}" if isinstance(identity, str) else f"[{position}]")
@@ -50,7 +50,7 @@ class RestReading:
             except (ValidationError, ReadProblem) as error:
                 self.problems += ([CatalogProblem(path, error.field, error.message)] if isinstance(error, ReadProblem)
                                   else problems_of(path, error))
-                self.broken.add((kind, str(identity)))
+                self.broken[kind, str(identity)] = Unread(path, data)
                 continue
             if thing.id in found:
                 self.problems.append(CatalogProblem(path, "id", f"{thing.id!r} is the id of another one already"))
@@ -77,4 +77,5 @@ class NoReading:
     def __init__(self, problem: CatalogProblem) -> None:
         self.problems = [problem]
         self.file_of: dict[tuple[str, str], str] = {}
+        self.broken: dict[tuple[str, str], Unread] = {}
         self.catalog = Catalog({}, {}, {})

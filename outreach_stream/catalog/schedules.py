@@ -3,12 +3,13 @@
 import re
 from datetime import datetime, time
 from functools import cached_property
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
+from outreach_stream.rules import Ruled, rule
 from outreach_stream.values import Duration, Identifier, Line, Strict
 
 CatchUp = Literal["latest", "all", "none"]
@@ -18,15 +19,16 @@ Weekday = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _CRON_FIELDS = 5
+_FOR_EXAMPLE = 'write for example "0 9 * * MON-FRI"'
 
 
 def _check_cron(expression: str) -> str:
     if len(expression.split()) != _CRON_FIELDS:
-        raise ValueError('must have five fields (minute hour day month weekday): write for example "0 9 * * MON-FRI"')
+        raise ValueError(f"must have five fields (minute hour day month weekday): {_FOR_EXAMPLE}")
     try:
         next(CronSim(expression, datetime(2024, 1, 1)))  # noqa: DTZ001 - only whether there ever is a slot
     except (CronSimError, StopIteration) as error:
-        raise ValueError(f"is no cron expression: {error or 'it never comes true'}") from error
+        raise ValueError(f"is no cron expression: {error or 'it never comes true'}: {_FOR_EXAMPLE}") from error
     return expression
 
 
@@ -67,7 +69,7 @@ class QuietWindow(Strict):
     """Days on which it begins."""
 
 
-class Schedule(Strict):
+class Schedule(Ruled):
     """When a workflow runs by itself. Exactly one of `cron` and `at`."""
 
     id: Identifier
@@ -106,12 +108,15 @@ class Schedule(Strict):
         """Whether the schedule is in force at `at`."""
         return not ((self.starts and at < self.instant(self.starts)) or (self.ends and at > self.instant(self.ends)))
 
-    @model_validator(mode="after")
-    def _has_one_rule(self) -> Self:
-        if (self.cron is None) == (self.at is None):
-            raise ValueError("give exactly one of cron and at")
-        if self.max_lateness <= 0:
-            raise ValueError("max_lateness must be more than 0s")
-        if any(window.begins == window.ends and len(window.days) == len(WEEKDAYS) for window in self.quiet):
-            raise ValueError("quiet leaves no time at all: a window from and to the same time is the whole day")
-        return self
+    @rule()
+    def _has_one_rule(self) -> str | None:
+        return "give exactly one of cron and at" if (self.cron is None) == (self.at is None) else None
+
+    @rule("max_lateness")
+    def _may_be_late(self) -> str | None:
+        return "max_lateness must be more than 0s" if self.max_lateness <= 0 else None
+
+    @rule("quiet")
+    def _has_time(self) -> str | None:
+        never = any(window.begins == window.ends and len(window.days) == len(WEEKDAYS) for window in self.quiet)
+        return "quiet leaves no time at all: a window from and to the same time is the whole day" if never else None

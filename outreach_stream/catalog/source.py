@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from outreach_stream.catalog.folder import FolderCatalog
-from outreach_stream.catalog.snapshot import Catalog, CatalogProblem
+from outreach_stream.catalog.snapshot import Catalog, CatalogProblem, Unread
 from outreach_stream.settings import Settings
 
 
@@ -23,6 +23,10 @@ class Read(Protocol):
     @property
     def file_of(self) -> Mapping[tuple[str, str], str]:
         """File or path of an object by ("workflow", id)."""
+
+    @property
+    def broken(self) -> Mapping[tuple[str, str], Unread]:
+        """Those with problems of their own, in the same way."""
 
 
 class CatalogSource(Protocol):

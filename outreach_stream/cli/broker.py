@@ -9,21 +9,30 @@ import typer
 
 from outreach_stream.broker.embedded import EmbeddedBroker
 from outreach_stream.broker.errors import BrokerStartError
+from outreach_stream.broker.folder import DataFolder
 from outreach_stream.broker.progress import download_display
 from outreach_stream.cli.signals import on_stop
 from outreach_stream.settings import load_settings
 from outreach_stream.telemetry import logs
 
+FIRST_PORT = 9092
+"""Where Kafka is usually looked for."""
+
 
 def broker(
     data_dir: Annotated[Path | None, typer.Option(
         help="Where its records are kept.", show_default="kafka in OUTREACH_STATE_DIR")] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 9092,
+    port: Annotated[int | None, typer.Option(
+        min=0, max=65535, help="Port on 127.0.0.1; 0 takes the one it had, or a free one.",
+        show_default=f"the one it had, at first {FIRST_PORT}")] = None,
 ) -> None:
     """Run a real Kafka of one node in the foreground, until Ctrl-C. Its records are there at the next start."""
     settings = load_settings()
     logs.configure(settings)
-    asyncio.run(_serve(EmbeddedBroker(data_dir or settings.state_dir / "kafka", settings.cache_dir, port=port)))
+    folder = data_dir or settings.state_dir / "kafka"
+    if port is None:
+        port = 0 if DataFolder(folder).port else FIRST_PORT
+    asyncio.run(_serve(EmbeddedBroker(folder, settings.cache_dir, port=port)))
 
 
 async def _serve(kafka: EmbeddedBroker) -> None:

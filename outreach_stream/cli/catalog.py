@@ -2,13 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from outreach_stream.catalog.snapshot import Catalog, CatalogProblem
@@ -22,6 +22,8 @@ from outreach_stream.rendering.templates import PROVIDED, CompiledTemplate, comp
 from outreach_stream.settings import Settings, catalog_place, load_settings
 
 app = typer.Typer(name="catalog", help="Workflows, templates and engines.", no_args_is_help=True, add_completion=False)
+
+_PARTS = ("subject", "text", "html")
 
 
 @app.callback()
@@ -67,30 +69,40 @@ def _settings(place: str | None) -> Settings:
 
 
 def compile_all(reading: Read) -> tuple[list[tuple[WorkflowSpec, CompiledTemplate]], set[CatalogProblem]]:
-    """Every workflow with its compiled template, and the problems of all templates, used by a workflow or not."""
+    """Every workflow with its compiled template, if all is right; and the problems of whatever is to be compiled.
+
+    That is every template, used by a workflow or not, and the workflows' own, wherever they can be read.
+    """
     catalog = reading.catalog
-    compiled: list[tuple[WorkflowSpec, CompiledTemplate]] = []
     problems: set[CatalogProblem] = set()
-    for template in catalog.templates.values():
-        with _noted(problems, reading.file_of["template", template.id]):
-            CompiledTemplate(template.id, {part: getattr(template, part) for part in ("subject", "text", "html")})
-    for workflow in sorted(catalog.workflows.values(), key=lambda each: each.id):
-        if workflow.template in catalog.templates:
-            spec = freeze(catalog, workflow.id, load_settings().layout().lanes)
-            own = ("list_unsubscribe", *(f"headers.{name}" for name in workflow.headers))
-            with _noted(problems, reading.file_of["workflow", workflow.id], only=own):
-                compiled.append((spec, compile_spec(spec)))
-    return compiled, problems
+    for file, sources in _sources(reading):
+        try:
+            CompiledTemplate(file, {**sources, "subject": sources.get("subject") or ""})
+        except TemplateErrors as errors:
+            problems |= {CatalogProblem(file, part, message) for part, message in errors.problems}
+    if problems or reading.problems:
+        return [], problems
+    lanes = load_settings().layout().lanes
+    specs = [freeze(catalog, workflow, lanes) for workflow in sorted(catalog.workflows)]
+    return [(spec, compile_spec(spec)) for spec in specs], problems
 
 
-@contextmanager
-def _noted(problems: set[CatalogProblem], file: str, only: Collection[str] = ()) -> Iterator[None]:
-    """What keeps a template from being compiled becomes problems of `file`; with `only`, those of these parts."""
-    try:
-        yield
-    except TemplateErrors as errors:
-        problems |= {CatalogProblem(file, part, message)
-                     for part, message in errors.problems if not only or part in only}
+def _sources(reading: Read) -> Iterator[tuple[str, Mapping[str, str | None]]]:
+    """What is to be compiled of each file, by the names of its parts."""
+    for template in reading.catalog.templates.values():
+        yield reading.file_of["template", template.id], {part: getattr(template, part) for part in _PARTS}
+    for workflow in reading.catalog.workflows.values():
+        yield reading.file_of["workflow", workflow.id], _own(workflow.list_unsubscribe, workflow.headers)
+    for (kind, _), unread in reading.broken.items():
+        if kind == "template":
+            yield unread.file, {part: unread.text(part) for part in _PARTS}
+        if kind == "workflow":
+            yield unread.file, _own(unread.text("list_unsubscribe"), unread.texts("headers"))
+
+
+def _own(list_unsubscribe: str | None, headers: Mapping[str, str]) -> dict[str, str | None]:
+    """What is a workflow's own, beside its template."""
+    return {"list_unsubscribe": list_unsubscribe, **{f"headers.{name}": source for name, source in headers.items()}}
 
 
 def _summary(spec: WorkflowSpec, compiled: CompiledTemplate) -> dict[str, object]:
@@ -113,7 +125,7 @@ def _report(problems: list[CatalogProblem], *, as_json: bool) -> None:
         return
     table = Table("file", "field", "what to correct", title=f"{len(problems)} to correct", title_style="bold red")
     for problem in problems:
-        table.add_row(problem.file, problem.field, problem.message)
+        table.add_row(*map(escape, (problem.file, problem.field, problem.message)))
     Console().print(table)
 
 
@@ -121,17 +133,24 @@ def _show(catalog: Catalog, compiled: list[tuple[WorkflowSpec, CompiledTemplate]
     table = Table("workflow", "name", "template", "engines", "parameters", "columns it needs")
     for spec, made in compiled:
         columns = made.variables - PROVIDED - set(spec.workflow.parameters)
-        table.add_row(spec.workflow.id, spec.workflow.name, spec.template.id, ", ".join(spec.workflow.engines),
-                      ", ".join(spec.workflow.parameters), ", ".join(sorted(columns)))
+        table.add_row(*map(escape, (
+            spec.workflow.id, spec.workflow.name, spec.template.id, ", ".join(spec.workflow.engines),
+            ", ".join(spec.workflow.parameters), ", ".join(sorted(columns)))))
     console = Console()
     console.print(table)
     for engine in _engines(catalog):
         for warning in engine.warnings:
             console.print(f"Warning: engine {engine.id}: {warning}", markup=False, highlight=False, soft_wrap=True)
     kinds = Counter(engine.kind for engine in _engines(catalog))
-    console.print(f"{len(compiled)} workflows, {len(catalog.templates)} templates, {len(catalog.engines)} engines "
+    counts = [_counted(len(found), noun) for found, noun in (
+        (compiled, "workflow"), (catalog.templates, "template"), (catalog.engines, "engine"))]
+    console.print(f"{', '.join(counts)} "
                   f"({', '.join(f'{count} {kind}' for kind, count in kinds.items())}): all of it is right.",
                   soft_wrap=True)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _engines(catalog: Catalog) -> list[EngineConfig]:

@@ -8,19 +8,18 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
-from outreach_stream.catalog.snapshot import Catalog, UnknownEngine
-from outreach_stream.catalog.source import catalog_at
 from outreach_stream.cli.engine_check import check
 from outreach_stream.cli.exits import CommandError
 from outreach_stream.cli.kafka import find_kafka, read_to_end, writing
 from outreach_stream.cli.order import BY
 from outreach_stream.cli.process import command
+from outreach_stream.cli.readable import readable
 from outreach_stream.domain.clock import wall_clock
 from outreach_stream.domain.control import Control, EngineFuse
 from outreach_stream.gateway.controls import Controls
-from outreach_stream.gateway.engines import EngineState, engine_state, engine_states
+from outreach_stream.gateway.engines import EngineState, engine_states, ordered_states
 from outreach_stream.gateway.orders import resume_records, stop_record
 from outreach_stream.settings import Settings
 from outreach_stream.streaming.produce import Record
@@ -45,11 +44,14 @@ def status(
     what its recipients do meanwhile is their workflow's on_engine_stopped: wait, fail, or failover.
     """
     settings = command()
-    catalog, now = catalog_at(settings).load(), wall_clock()
+    known, now = readable(settings), wall_clock()
     if name is not None:
-        _check(name, catalog)
+        known.check_engine(name)
     control = asyncio.run(_control(settings))
-    found = [engine_state(catalog.engines[name], control, now)] if name else engine_states(catalog, control, now)
+    found = engine_states(known.catalog, control, now)
+    if not known.whole:
+        found += ordered_states(control, now, besides=known.catalog.engines, named=[name] if name else [])
+    found = [state for state in found if name in (None, state.id)]
     if as_json:
         print(json.dumps([state.model_dump() for state in found], indent=2))
     else:
@@ -67,8 +69,7 @@ def stop(
     Of its runs' recipients nobody is lost: they wait, fail, or go to another engine, as their workflows say.
     """
     settings = command()
-    catalog = catalog_at(settings).load()
-    _check(name, catalog)
+    readable(settings).warn_of_engine(name)
 
     async def order() -> EngineFuse | None:
         before = (await _control(settings)).fuse(name)
@@ -90,25 +91,18 @@ def resume(name: Name, *, as_json: AsJson = False) -> None:
     where a login or a sender is refused, after ten that fail where mails are blocked one by one.
     """
     settings = command()
-    catalog = catalog_at(settings).load()
+    known = readable(settings)
 
     async def order() -> int:
         records = resume_records(name, await _control(settings), wall_clock())
         if not records:
-            _check(name, catalog)       # one that has left the catalog may still be let go on
+            known.check_engine(name)    # one that has left the catalog may still be let go on
             raise CommandError(f"Engine {name} is neither stopped nor throttled: there is nothing to take back.")
         await _write(settings, records)
         return len(records)
 
     asyncio.run(order())
     _say(name, "resumed", f"Engine {name} goes on.", as_json=as_json)
-
-
-def _check(name: str, catalog: Catalog) -> None:
-    try:
-        catalog.engine(name)
-    except UnknownEngine as error:
-        raise CommandError(f"Unknown engine: {error}.") from error
 
 
 async def _control(settings: Settings) -> Control:
@@ -141,16 +135,20 @@ def said(state: EngineState) -> str:
 
 def rate(state: EngineState) -> str:
     """How fast an engine may be, for people."""
+    if state.kind is None:
+        return "?"
     if state.rate:
         return f"{state.rate:,g}/s"
     return "by the provider" if state.rate_by == "provider" else "unlimited"
 
 
 def _show(states: list[EngineState]) -> None:
-    table = Table("engine", "kind", "rate", "hourly", "daily", "state", "by", box=SIMPLE_HEAD)
+    told = [Column(name, overflow="fold") for name in ("state", "by")]      # whole, however long a word
+    table = Table("engine", "kind", "rate", "hourly", "daily", *told, box=SIMPLE_HEAD)
     for state in states:
         caps = [f"{cap:,}" if cap else "-" for cap in (state.hourly, state.daily)]
-        table.add_row(state.id, state.kind, rate(state), *caps, escape(said(state)), escape(state.by or "-"))
+        table.add_row(escape(state.id), state.kind or "?", rate(state), *caps,
+                      *map(escape, (said(state), state.by or "-")))
     console = Console()
     console.print(table)
     for state in states:

@@ -11,11 +11,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from outreach_stream.catalog.snapshot import Catalog, UnknownEngine
-from outreach_stream.catalog.source import catalog_at
+from outreach_stream.catalog.snapshot import Catalog
 from outreach_stream.cli.engine_trial import trial
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.process import command
+from outreach_stream.cli.readable import Readable, readable
 from outreach_stream.confidential import hide
 from outreach_stream.domain.message import Mailbox
 from outreach_stream.domain.outcomes import masked
@@ -27,6 +27,12 @@ from outreach_stream.values import check_address
 
 LIMIT = 90.0
 """Seconds that one step may take, whatever the kind of engine: a person is looking on."""
+
+RUNNING = ("Running workers keep the settings they started with: restart the senders after changing an engine's file "
+           "beyond its limits.")
+
+_NEEDED = {"settings", "connect", "tls", "login"}
+"""Steps without which no mail can be handed over. A sender or a DKIM record that is wrong is better seen in a mail."""
 
 MARKS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("–", "yellow")}  # noqa: RUF001 - a dash it is
 
@@ -52,8 +58,8 @@ def check(
     Sends no mail unless --to says where; that mail takes the way of every other one, beside the engine's rate.
     Needs no Kafka. Exit code 0 if nothing is wrong, 1 if something is: it says what, and what to do.
     """
-    catalog = catalog_at(command()).load()
-    engines = [_engine(catalog, name)] if name else [catalog.engines[each] for each in sorted(catalog.engines)]
+    known = readable(command())
+    catalog, engines = known.catalog, _engines(known, name)
     senders = {engine.id: senders_of(catalog, engine.id, sender) for engine in engines}
     if to and (mute := [engine for engine, found in senders.items() if not found]):
         raise CommandError(f"No workflow names {', '.join(mute)}, so the test mail has no sender: say it with --from.",
@@ -69,7 +75,7 @@ def check(
     with _interrupted_at_once():
         asyncio.run(show_all())
     shown.end()
-    raise typer.Exit(Exit.FAILED if shown.bad else Exit.OK)
+    raise typer.Exit(Exit.FAILED if shown.bad or not (name or known.whole) else Exit.OK)
 
 
 def senders_of(catalog: Catalog, engine: str, given: str | None = None) -> list[Mailbox]:
@@ -84,7 +90,7 @@ def senders_of(catalog: Catalog, engine: str, given: str | None = None) -> list[
 
 
 async def findings(config: EngineConfig, senders: Sequence[Mailbox], to: str | None) -> AsyncIterator[Finding]:
-    """The engine's warnings, its preflight, and with `to` a test mail, unless something was wrong until then.
+    """The engine's warnings, its preflight, and with `to` a test mail, if it can be handed over at all.
 
     Raises nothing: what is wrong with a kind of engine that came with another package is a finding, too.
     """
@@ -92,17 +98,19 @@ async def findings(config: EngineConfig, senders: Sequence[Mailbox], to: str | N
     try:
         for warning in config.warnings:
             yield Finding(step, None, warning)
-        good = True
+        bad, connected = set[str](), False
         async for finding in _each(registry.check(config, [each.email for each in senders])):
-            step, good = finding.step, good and finding.good is not False
+            step = finding.step
+            bad |= {step} if finding.good is False else set()
+            connected |= step == "connect" and finding.good is True
             if finding.text not in config.warnings:     # a kind may tell them itself, too
                 yield finding
         step = "mail"
-        if to and not good:
+        if to and (bad & _NEEDED or ("dns" in bad and not connected)):    # it may be a DKIM record's
             yield Finding(step, None, "not tried: mend what is wrong first")
         elif to:
             engine = registry.build(config)
-            yield await trial(engine, config.id, senders[0], to, LIMIT)
+            yield await trial(engine, config, senders[0], to, LIMIT)
             async with asyncio.timeout(LIMIT):
                 await engine.close()
     except TimeoutError:
@@ -148,7 +156,9 @@ class Shown:
 
     def end(self) -> None:
         """There is no more."""
-        if self._json:
+        if not self._json:
+            self._console.print(RUNNING)
+        else:
             print(json.dumps(self._engines, indent=2, ensure_ascii=False))
 
 
@@ -162,8 +172,12 @@ def _interrupted_at_once() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _engine(catalog: Catalog, name: str) -> EngineConfig:
-    try:
-        return catalog.engine(name)
-    except UnknownEngine as error:
-        raise CommandError(f"Unknown engine: {error}.", Exit.USAGE) from error
+def _engines(known: Readable, name: str | None) -> list[EngineConfig]:
+    engines = known.catalog.engines
+    if name is None:
+        return [engines[each] for each in sorted(engines)]
+    known.check_engine(name, Exit.USAGE)
+    if name not in engines:
+        raise CommandError(f"Engine {name} is not in what can be read of the catalog: mend that first, "
+                           "`outreach catalog check` says all.", Exit.USAGE)
+    return [engines[name]]

@@ -17,6 +17,7 @@ from outreach_stream.domain.outcomes import (
     Transient,
 )
 from outreach_stream.domain.ports import Engine, Finding
+from outreach_stream.engines.config import EngineConfig
 from outreach_stream.engines.preflight import of_failure
 from outreach_stream.rendering.mime import MessageSkeleton
 from outreach_stream.rendering.templates import Rendered
@@ -30,12 +31,12 @@ _ADVICE: dict[type[Failure], str] = {
 """What to do where the preflight's own advice is not about a mail."""
 
 
-async def trial(engine: Engine, name: str, sender: Mailbox, to: str, seconds: float) -> Finding:
+async def trial(engine: Engine, config: EngineConfig, sender: Mailbox, to: str, seconds: float) -> Finding:
     """Hand over one test mail, and say what came of it. The engine is closed by whoever made it.
 
     Waits for at most `seconds` for a connection, and as long again for the answer: a person is looking on.
     """
-    message = test_mail(name, sender, to, time.time())
+    message = test_mail(config.id, sender, to, time.time())
     try:
         async with asyncio.timeout(seconds):
             connection = await engine.acquire()
@@ -45,7 +46,7 @@ async def trial(engine: Engine, name: str, sender: Mailbox, to: str, seconds: fl
         return verdict(connection, to)
     try:
         async with asyncio.timeout(seconds):
-            return verdict(await connection.hand_over(message), to)
+            return verdict(await connection.hand_over(message), to, delivers=config.delivers)
     except TimeoutError:
         unanswered = InDoubt if connection.handed_over else Transient
         return verdict(unanswered("send_timeout", f"no answer within {seconds:g} s"), to)
@@ -53,10 +54,13 @@ async def trial(engine: Engine, name: str, sender: Mailbox, to: str, seconds: fl
         engine.release(connection)
 
 
-def verdict(outcome: Outcome, to: str) -> Finding:
+def verdict(outcome: Outcome, to: str, *, delivers: bool = True) -> Finding:
     """What came of the mail for `to`, and, if it was not taken, what to do."""
     if isinstance(outcome, Accepted):
         name = f" as {outcome.provider_message_id}" if outcome.provider_message_id else ""
+        if not delivers:
+            return Finding("mail", None, f"taken{name}, and nothing will arrive at {to}: as it is set up, this engine "
+                                         "delivers nothing")
         return Finding("mail", True, f"taken{name}: look whether it arrives at {to}, and what its "
                                      "Authentication-Results say")
     for kind, advice in _ADVICE.items():

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,14 @@ from aiokafka.errors import KafkaError
 from outreach_stream.broker.admin import check_topics, create_topics
 from outreach_stream.broker.choose import choose_broker
 from outreach_stream.broker.embedded import EmbeddedBroker
-from outreach_stream.broker.errors import WAYS_OUT, BrokerError, BrokerUnreachableError, NoBrokerError
+from outreach_stream.broker.errors import (
+    WAYS_OUT,
+    BrokerError,
+    BrokerUnreachableError,
+    FolderInUseError,
+    NoBrokerError,
+)
+from outreach_stream.broker.folder import DataFolder
 from outreach_stream.broker.jars import jars_cached
 from outreach_stream.broker.progress import download_display
 from outreach_stream.broker.ready import answers
@@ -24,6 +31,9 @@ from outreach_stream.settings import Settings
 
 PATIENCE = 15.0
 """Seconds to wait for a named broker that does not answer: it may be starting together with us."""
+
+LOOKS = 12
+"""How often a folder in use is looked at, five seconds each, for the broker that another command is starting there."""
 
 READ_TIMEOUT = 30.0
 """Seconds in which what a topic has must have been read."""
@@ -62,7 +72,7 @@ async def find_kafka(settings: Settings, patience: float = PATIENCE) -> str:
     if running := await _embedded_here(settings):
         return running
     raise NoBrokerError(f"OUTREACH_KAFKA_BOOTSTRAP is not set, and none runs on {kafka_folder(settings)}\n"
-                        "(`outreach worker all`, `outreach gateway` and `outreach broker` start one).")
+                        "(`outreach worker all`, `gateway`, `ticker` and `broker` start one).")
 
 
 async def _answering(bootstrap: str, patience: float) -> None:
@@ -119,12 +129,9 @@ async def writing(bootstrap: str, what: str, repeated: str = "Repeat it") -> Asy
 
 async def _embedded_here(settings: Settings) -> str | None:
     """Address of an embedded broker that another process runs on this state folder."""
-    try:
-        properties = (kafka_folder(settings) / "server.properties").read_text()
-    except FileNotFoundError:
-        return None
-    found = re.search(r"^advertised\.listeners=PLAINTEXT://(\S+?)$", properties, re.MULTILINE)
-    return found[1] if found and await answers(found[1]) else None
+    folder = DataFolder(kafka_folder(settings))
+    address = folder.address if folder.in_use else None
+    return address if address and await answers(address) else None
 
 
 @asynccontextmanager
@@ -141,15 +148,18 @@ async def kafka_for(settings: Settings, *, create: bool = False) -> AsyncIterato
 
 @asynccontextmanager
 async def _found_or_embedded(settings: Settings) -> AsyncIterator[str]:
-    try:
-        found = await find_kafka(settings)
-    except NoBrokerError:
-        found = None
-    if found is not None:
-        yield found
-        return
-    async with _embedded(settings) as started:
-        yield started
+    async with AsyncExitStack() as ours:
+        yield await _reached(settings, ours)
+
+
+async def _reached(settings: Settings, ours: AsyncExitStack) -> str:
+    """Address of a broker that answers. Of several commands that start at once one starts it, the others find it."""
+    for _ in range(LOOKS):
+        with suppress(NoBrokerError):
+            return await find_kafka(settings)
+        with suppress(FolderInUseError):
+            return await ours.enter_async_context(_embedded(settings))
+    raise FolderInUseError(f"The broker that is running on {kafka_folder(settings)} does not answer.")
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from outreach_stream.cli.exits import CommandError
 from outreach_stream.cli.process import command
 from outreach_stream.domain.identity import canonical_time, run_id
 from outreach_stream.scheduling.slots import Slot, slots
+from outreach_stream.values import written_duration
 
 app = typer.Typer(help="Show the catalog's schedules, and when they trigger next.", no_args_is_help=True,
                   add_completion=False)
@@ -40,8 +41,9 @@ def list_schedules(*, as_json: AsJson = False) -> None:
     whole = [Column(name, no_wrap=True) for name in ("when", "zone", "next")]
     table = Table("schedule", "workflow", *whole, "catch up", box=SIMPLE_HEAD)
     for schedule, slot in found:
+        late = written_duration(schedule.max_lateness)
         table.add_row(schedule.id, schedule.workflow, escape(schedule.cron or f"once, {schedule.at}"),
-                      schedule.timezone, _next(schedule, slot), f"{schedule.catch_up}, {schedule.max_lateness:g} s")
+                      schedule.timezone, _next(schedule, slot), f"{schedule.catch_up}, {late}")
     _show(table)
 
 

@@ -21,6 +21,7 @@ def ticker() -> None:
 
     It keeps no state: run two or more, on several machines, and each slot is still one run. After a pause it makes up
     for what was missed as each schedule says (catch_up, max_lateness). `outreach schedule list` shows what is next.
+    Without OUTREACH_KAFKA_BOOTSTRAP the embedded Kafka of the state folder is used, and started if it isn't running.
     """
     asyncio.run(_tick(service(role="ticker")))
 

@@ -122,6 +122,11 @@ class Control:
         order = self._orders.get((Subject("engine", engine), "throttle"))
         return order if isinstance(order, EngineThrottle) else None
 
+    @property
+    def engines(self) -> set[str]:
+        """Of whom something is ordered."""
+        return {subject.id for subject, _ in self._orders if subject.kind == "engine"}
+
     def ordered(self, run_id: str) -> list[bytes]:
         """The keys under which something is ordered about the run."""
         subject = Subject("run", run_id)

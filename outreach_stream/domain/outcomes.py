@@ -46,7 +46,8 @@ def masked(text: str, *secrets: str) -> str:
     for secret in secrets:
         if secret:
             text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "(address)", text, flags=re.IGNORECASE)
-    return text.strip()[:DETAIL_LIMIT]
+    text = text.strip()
+    return text if len(text) <= DETAIL_LIMIT else f"{text[:DETAIL_LIMIT - 1].rstrip()}…"
 
 
 @dataclass(frozen=True, slots=True)

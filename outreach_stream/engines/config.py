@@ -59,6 +59,11 @@ class EngineConfig(Strict):
         """What works and should not be left so (`verify_certificates` turned off): told at every start and check."""
         return ()
 
+    @property
+    def delivers(self) -> bool:
+        """Whether a mail that it takes is to arrive; not in a provider's test mode, nor in a rehearsal."""
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class EngineKind[C: EngineConfig]:

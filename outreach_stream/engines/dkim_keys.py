@@ -71,7 +71,8 @@ async def record_finding(signer: Signer, resolver: dns.asyncresolver.Resolver | 
     except (dns.exception.DNSException, OSError) as error:
         return Finding("dns", None, f"{signer.record}: the DNS cannot be asked ({type(error).__name__})")
     if not found:
-        return Finding("dns", False, f"{signer.record} has no TXT record: publish {public_record(signer)}")
+        return Finding("dns", False, f"{signer.record} has no TXT record: publish {public_record(signer)}. Until then "
+                                     "mails fail DKIM")
     return _compared(signer, found)
 
 

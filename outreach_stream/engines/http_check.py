@@ -8,7 +8,7 @@ from outreach_stream.domain.ports import Finding
 from outreach_stream.engines.failures import network_failure
 from outreach_stream.engines.http_config import HttpConfig
 from outreach_stream.engines.http_connect import Ask, Dialler, Line
-from outreach_stream.engines.preflight import Step, of_failure, reach, tls_finding
+from outreach_stream.engines.preflight import Step, begins_in_clear, of_failure, reach, tls_finding
 from outreach_stream.values import SecretRef
 
 type Question = Callable[[Ask], AsyncIterator[Finding]]
@@ -75,4 +75,5 @@ async def _answers(step: Step, question: Question, ask: Ask) -> AsyncIterator[Fi
 def _failed(step: Step, error: Exception) -> Finding:
     failure = network_failure(step, error, handed_over=False)
     assert isinstance(failure, Failure)
-    return of_failure(step, failure)
+    return of_failure(step, failure, "The server does not begin with TLS: check scheme and port of base_url"
+                      if begins_in_clear(failure) else None)

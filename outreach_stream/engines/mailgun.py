@@ -72,6 +72,11 @@ class MailgunConfig(HttpConfig):
         tests = ("test_mode is on: Mailgun says yes to every mail, delivers none, and charges for each",)
         return super().warnings + (tests if self.test_mode else ())
 
+    @property
+    def delivers(self) -> bool:
+        """Not in test mode."""
+        return not self.test_mode
+
 
 class Mailgun:
     """See `outreach_stream.engines.http_engine.Provider`."""

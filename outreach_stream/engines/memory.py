@@ -21,6 +21,11 @@ class MemoryConfig(EngineConfig):
         """That it is no way to send mail."""
         return (SENDS_NOTHING,)
 
+    @property
+    def delivers(self) -> bool:
+        """Nothing arrives."""
+        return False
+
 
 SENDS_NOTHING = "kind memory sends nothing, and says that it did: for rehearsals only"
 

@@ -64,6 +64,15 @@ def tls_finding(ssl_object: ssl.SSLObject, now: float | None = None) -> Finding:
     return Finding("tls", True if verified and days >= _SOON else None, f"{said} and good for {days:.0f} days")
 
 
+_CERTIFICATE = {
+    "has expired": "Renew the server's certificate, or ask whoever runs it to; also look at this machine's clock",
+    "not yet valid": "Look at this machine's clock: the certificate is of a time to come",
+    "mismatch": "Give the host by the name that its certificate has; an address, or another name, is not enough",
+}
+"""What to do about a certificate, by OpenSSL's words (`ssl.SSLCertVerificationError.verify_message`)."""
+_PLAINTEXT = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST")
+"""What OpenSSL calls first bytes that are no TLS."""
+
 _ADVICE = {
     "certificate_not_trusted": "Give ca_file the authority that signed it, if that is a private one",
     "tls_failed": "Check whether the port speaks TLS from the first byte, and which versions the other side allows",
@@ -76,16 +85,31 @@ _ADVICE = {
 """What to do, by how a reason ends."""
 
 
-def of_failure(step: Step, failure: Failure) -> Finding:
-    """A bad finding from an outcome: its reason, the other side's (masked) words, and what to do."""
-    what = failure.reason + (f": {failure.detail.rstrip('. ')}" if failure.detail else "")
-    return Finding(step, False, f"{what}. {_advice(failure)}")
+def begins_in_clear(failure: Failure) -> bool:
+    """Whether TLS was spoken to a port that does not begin with it."""
+    return failure.reason.endswith("tls_failed") and any(word in failure.detail for word in _PLAINTEXT)
+
+
+def of_failure(step: Step, failure: Failure, advice: str | None = None) -> Finding:
+    """A bad finding from an outcome: its reason, the other side's (masked) words, and what to do.
+
+    `advice` of a kind that knows better what to do; None: what is good for all.
+    """
+    what = failure.reason + (f": {failure.detail.rstrip('. :')}" if failure.detail else "")
+    return Finding(step, False, f"{what}. {advice or _advice(failure)}")
+
+
+def _known(failure: Failure) -> str | None:
+    if failure.reason.endswith("certificate_not_trusted"):
+        for words, advice in _CERTIFICATE.items():
+            if words in failure.detail:
+                return advice
+    return next((advice for ending, advice in _ADVICE.items() if failure.reason.endswith(ending)), None)
 
 
 def _advice(failure: Failure) -> str:
-    for ending, advice in _ADVICE.items():
-        if failure.reason.endswith(ending):
-            return advice
+    if known := _known(failure):
+        return known
     match failure:
         case Throttled(retry_after=None):
             return "The provider asks for less: try again later"

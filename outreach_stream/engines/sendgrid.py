@@ -48,6 +48,11 @@ class SendGridConfig(HttpConfig):
         """What all HTTP engines warn of, and the sandbox."""
         return (*super().warnings, *(("sandbox is on: nothing is delivered",) if self.sandbox else ()))
 
+    @property
+    def delivers(self) -> bool:
+        """Not in sandbox mode."""
+        return not self.sandbox
+
 
 class SendGrid:
     """See `outreach_stream.engines.http_engine.Provider`."""

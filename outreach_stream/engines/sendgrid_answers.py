@@ -29,7 +29,6 @@ _EVERYBODY = re.compile(r"(personalizations\.\d+\.)?(from|ip_pool_name|mail_sett
 """Fields that are the same in everybody's mail, or nearly: the next one would be refused as well."""
 
 _STATUSES: Mapping[int, Callable[[str, str], Refusal]] = {
-    401: EngineStopped,
     403: EngineStopped,  # no right to send, an unverified sender, or blocked after too many bad requests
     404: EngineStopped,
     405: EngineStopped,
@@ -40,6 +39,8 @@ _STATUSES: Mapping[int, Callable[[str, str], Refusal]] = {
     451: EngineStopped,  # "Unavailable due to data residency restrictions": the wrong region for this key
     **dict.fromkeys((500, 502, 503), Transient),
 }
+
+_KEY = "Check api_key: that it is whole, was not withdrawn, and may send"
 
 _OTHERS: Mapping[int, Callable[[str, str], Refusal]] = {4: MessageRejected, 3: EngineStopped}
 """By hundreds. A redirection is somebody else's API. Another yes (2) says nothing of what became of the mail, nor does
@@ -76,6 +77,8 @@ def _refusal(status: int, reason: str, detail: str, found: list[Problem]) -> Ref
             return _bad_request(reason, detail, found)
         case 401 if "credits exceeded" in said:
             return EngineStopped("send_credits_exceeded", detail)
+        case 401:
+            return EngineStopped(reason, ". ".join(filter(None, (detail.rstrip(". "), _KEY))))
         case 415 if "utf8" in said:
             return MessageRejected(reason, detail)
     kind = _STATUSES.get(status) or _OTHERS.get(status // 100, InDoubt)

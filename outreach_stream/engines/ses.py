@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import orjson
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import MessageRejected, Outcome, RecipientRejected, Refusal
@@ -38,6 +38,12 @@ _FROM = re.compile(rb"^From:[ \t]*([^\r\n]+(?:\r\n[ \t][^\r\n]*)*)", re.IGNORECA
 type Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
+def _check_region(name: str) -> str:
+    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]+", name):
+        raise ValueError("must be a region of AWS: write for example eu-central-1")
+    return name
+
+
 class SesConfig(HttpConfig):
     """An AWS account's SES in one region.
 
@@ -48,7 +54,7 @@ class SesConfig(HttpConfig):
     provider_tells_rate: ClassVar[bool] = True
 
     kind: Literal["ses"]
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$")
+    region: Annotated[str, AfterValidator(_check_region)]
     """AWS region that sends: `eu-west-1`. Quota, sandbox and verified senders are each region's own."""
     access_key_id: str | None = Field(default=None, pattern=r"^[!-~]+$")
     """Id of the key that signs, or `env:NAME`. None: what botocore finds (environment, ~/.aws, web identity, the

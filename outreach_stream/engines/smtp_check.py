@@ -5,19 +5,22 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import cast
 
 from outreach_stream.domain.message import Mail, Mailbox, OutgoingMessage
-from outreach_stream.domain.outcomes import Failure
+from outreach_stream.domain.outcomes import EngineStopped, Failure
 from outreach_stream.domain.ports import Finding
 from outreach_stream.engines.dkim import Signer
 from outreach_stream.engines.dkim_keys import key_finding, record_finding
 from outreach_stream.engines.failures import network_failure
 from outreach_stream.engines.pool import GOODBYE_LIMIT
-from outreach_stream.engines.preflight import Step, of_failure, reach, tls_finding
+from outreach_stream.engines.preflight import Step, begins_in_clear, of_failure, reach, tls_finding
 from outreach_stream.engines.smtp_config import Relay, SmtpConfig
 from outreach_stream.engines.smtp_connect import SmtpConnector
 from outreach_stream.engines.smtp_errors import failure
 from outreach_stream.engines.smtp_replies import Phase, Reply, classify
 from outreach_stream.engines.smtp_session import Session
 from outreach_stream.engines.smtp_wire import SmtpWire
+
+IMPLICIT_TLS = 465
+"""RFC 8314 section 7.3."""
 
 _STEPS: dict[str, Step] = {"starttls": "tls", "auth": "login"}
 """By the phase that a failure's reason begins with; the others are of connecting."""
@@ -68,7 +71,7 @@ async def _relay(connector: SmtpConnector, config: SmtpConfig, relay: Relay, add
         return
     session = await connector.open_at(relay)
     if not isinstance(session, Session):
-        yield of_failure(_step(config, session), session)
+        yield of_failure(_step(config, session), session, _advice(config, session, address[1]))
         return
     try:
         if session.wire.ssl_object:
@@ -88,6 +91,22 @@ def _step(config: SmtpConfig, met: Failure) -> Step:
     if config.security == "tls" and phase == Phase.CONNECT:
         return "tls"
     return _STEPS.get(phase, "connect")
+
+
+def _advice(config: SmtpConfig, met: Failure, port: int) -> str | None:
+    """Which field to mend, where the failure tells; None: it does not."""
+    phase, _, what = met.reason.partition("_")
+    if config.security == "tls" and begins_in_clear(met):
+        return "The server does not begin with TLS: try security: starttls"
+    if config.security != "tls" and what in ("timeout", "connection_lost") and phase in (Phase.CONNECT, Phase.GREETING):
+        if port == IMPLICIT_TLS:
+            return "It does not greet: is it an implicit-TLS port, as 465 is as a rule? Try security: tls"
+        return ("It does not greet: check that it is a port for SMTP; one that waits for TLS from the first byte "
+                "needs security: tls")
+    if phase == Phase.AUTH and isinstance(met, EngineStopped) and what.startswith("53"):
+        return (f"Mend username or password ({config.password}); some providers want a password of its own for "
+                "programs here, or an API key. Nothing will be sent until then")
+    return None
 
 
 async def _sender(session: Session, sender: str, limit: float) -> Finding:

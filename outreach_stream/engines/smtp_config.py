@@ -1,11 +1,12 @@
 """What a catalog may say about an SMTP relay."""
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from outreach_stream.engines.config import LOOPBACK, NOT_VERIFIED, EngineConfig, Port, looked_up, port_number
+from outreach_stream.rules import Ruled, rule
 from outreach_stream.values import Duration, Line, SecretRef, Strict, UnresolvedReference
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -66,11 +67,6 @@ class Relay(Strict):
         """Host and port, with `env:` references looked up; raises `UnresolvedReference`."""
         return looked_up(self.host), port_number(self.port)
 
-    @property
-    def is_here(self) -> bool:
-        """Whether it is surely this machine."""
-        return self.host in LOOPBACK
-
 
 class DkimKey(Strict):
     """A key to sign mails with (RFC 6376)."""
@@ -83,7 +79,7 @@ class DkimKey(Strict):
     """The private half in PEM: RSA, best with 2048 bits, or Ed25519. Read anew at each connection."""
 
 
-class SmtpConfig(EngineConfig):
+class SmtpConfig(Ruled, EngineConfig):
     """An SMTP relay, or several that are one engine: its limits, credentials and security are theirs."""
 
     kind: Literal["smtp"]
@@ -132,23 +128,32 @@ class SmtpConfig(EngineConfig):
                          "leave dkim out and let SES sign")
         return tuple(found)
 
-    @model_validator(mode="after")
-    def _there_is_a_relay(self) -> Self:
+    @rule()
+    def _there_is_one_way(self) -> str | None:
         if self.relays and {"host", "port"} & self.model_fields_set:
-            raise ValueError("host and port, or relays: give one of both, each relay has a host and a port of its own")
-        if not self.relays and self.host is None:
-            raise ValueError("host is missing: write the relay's name, or several of them under relays")
-        return self
+            return "host and port, or relays: give one of both, each relay has a host and a port of its own"
+        return None
 
-    @model_validator(mode="after")
-    def _credentials_are_whole_and_safe(self) -> Self:
-        if (self.username is None) != (self.password is None):
-            raise ValueError("username and password go together: give both or neither")
-        if self.username is None and self.auth != "auto":
-            raise ValueError(f"auth {self.auth} needs username and password")
-        if self.username is not None and self.security == "none" and not all(r.is_here for r in self.every_relay):
-            raise ValueError('a password must not travel in clear: write security: "starttls" or "tls"')
-        return self
+    @rule()
+    def _there_is_a_relay(self) -> str | None:
+        lacking = not self.relays and self.host is None
+        return "host is missing: write the relay's name, or several of them under relays" if lacking else None
+
+    @rule()
+    def _credentials_are_whole(self) -> str | None:
+        half = (self.username is None) != (self.password is None)
+        return "username and password go together: give both or neither" if half else None
+
+    @rule("auth")
+    def _credentials_are_there(self) -> str | None:
+        lacking = self.username is None and self.password is None and self.auth != "auto"
+        return f"auth {self.auth} needs username and password" if lacking else None
+
+    @rule("host", "relays", "security")
+    def _credentials_are_safe(self) -> str | None:
+        hosts = {relay.host for relay in self.relays} or {self.host or "localhost"}
+        clear = self.username is not None and self.security == "none" and not hosts <= LOOPBACK
+        return 'a password must not travel in clear: write security: "starttls" or "tls"' if clear else None
 
 
 def _told(relay: Relay) -> str:

@@ -15,7 +15,7 @@ from outreach_stream.domain.control import Control
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.triggers import WorkflowTriggered
 from outreach_stream.gateway.controls import Controls
-from outreach_stream.gateway.engines import EngineState, engine_states
+from outreach_stream.gateway.engines import EngineState, engine_states, ordered_states
 from outreach_stream.gateway.models import ReplayRequest, TriggerRequest
 from outreach_stream.gateway.orders import Order, objection, run_record
 from outreach_stream.gateway.publisher import TriggerPublisher
@@ -47,7 +47,8 @@ class Gateway:
 
     @asynccontextmanager
     async def running(self, _: object = None) -> AsyncIterator[None]:
-        """Follows the topics while the block lasts."""
+        """Follows the topics while the block lasts; the catalog as it is now is kept, should it be broken later."""
+        await self._keep_catalog()
         parts = (self.pulse, self.statuses, self._controls)
         for part in parts:
             await part.start()
@@ -88,9 +89,10 @@ class Gateway:
             key=asked.idempotency_key))
 
     async def engines(self) -> list[EngineState]:
-        """Where each engine of the catalog stands."""
-        catalog = await self._catalog()
-        return engine_states(catalog, await self._ordered(), wall_clock())
+        """Where each engine of the catalog stands; while none was good yet, those that something is ordered of."""
+        catalog = await self._keep_catalog()
+        control, now = await self._ordered(), wall_clock()
+        return ordered_states(control, now) if catalog is None else engine_states(catalog, control, now)
 
     def status(self, run: str) -> RunStatus:
         """Where a run stands."""
@@ -129,6 +131,14 @@ class Gateway:
             (await self._catalog()).workflow(workflow_id)
         except UnknownWorkflow as error:
             raise HTTPException(status, str(error)) from error
+
+    async def _keep_catalog(self) -> Catalog | None:
+        """The last good catalog; None: there was none yet, which the log says."""
+        try:
+            return await run_in_threadpool(self.catalog)
+        except CatalogErrors as errors:
+            _log.warning("catalog_unusable", problems=[str(problem) for problem in errors.problems])
+            return None
 
     async def _catalog(self) -> Catalog:
         try:

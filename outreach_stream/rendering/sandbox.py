@@ -1,10 +1,10 @@
 """The Jinja2 environments in which templates run: strict, bounded, and with nothing to reach but their variables."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import StrictUndefined, Undefined, nodes
+from jinja2 import StrictUndefined, Undefined, nodes, pass_context
 from jinja2.exceptions import TemplateRuntimeError
 from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -30,6 +30,12 @@ class EmptyValue(TemplateRuntimeError):  # noqa: N818 - named as it is said
     """A template prints a value that is NULL; nobody wants to read "Dear None"."""
 
 
+class _Encoded(str):
+    """Text of which `urlencode` has made what may stand in a URL."""
+
+    __slots__ = ()
+
+
 class MailEnvironment(ImmutableSandboxedEnvironment):
     """Undefined variables and NULL are errors; whatever a template does takes steps of a budget.
 
@@ -46,6 +52,8 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
             keep_trailing_newline=True, cache_size=0, auto_reload=False,
         )
         self.filters, self.tests = metering.filters(self.steps), metering.tests(self.steps)
+        if url:
+            self.filters["urlencode"] = self._encoding(self.filters["urlencode"])
         self.globals = {name: self.globals[name] for name in _GLOBALS} | {"range": self._range}
 
     def concat(self, pieces: Iterable[str]) -> str:
@@ -103,7 +111,21 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
         """What a URL template prints is percent-encoded, so that no value can change the address around it."""
         if isinstance(value, Undefined):
             return str(value)  # Raises, naming the variable.
+        if isinstance(value, _Encoded):
+            return self._present(str(value))
         return quote(str(self._present(value)), safe="")
+
+    def _encoding(self, urlencode: Callable[..., Any]) -> Callable[..., Any]:
+        """The filter for URL templates: what it makes is not encoded a second time."""
+        @pass_context
+        def encoded(context: Context, value: Any) -> str:
+            if isinstance(value, _Encoded):
+                return value
+            if value is None:
+                self._present(value)  # Raises, saying what to write.
+            return _Encoded(urlencode(context, value).replace("/", "%2F"))
+
+        return encoded
 
 
 def _made(steps: Steps, operator: str, left: Any, right: Any) -> int:

@@ -17,6 +17,7 @@ EVENTS = {
     # The broker.
     "broker_awaited": "The named broker does not answer yet; waiting.",
     "broker_started": "The embedded broker serves.",
+    "broker_moved": "The embedded broker's `earlier` port is taken: start again who looks for it there, not at `port`.",
     "broker_died": "The embedded broker ended by itself and is started again.",
     "broker_not_started": "The embedded broker could not be started again; tried once more soon.",
     "broker_killed": "The embedded broker did not stop in time.",
@@ -34,6 +35,7 @@ EVENTS = {
     "order_not_acknowledged": "Kafka did not confirm an order in time; its caller was told so.",
     "record_buried": "A record that cannot be read went to `dead.letter`.",
     "letter_not_written": "Kafka did not take a dead letter; tried again.",
+    "catalog_unusable": "No catalog was good yet: the gateway knows engines only by what is ordered of them.",
     "catalog_reload_failed": "The changed catalog is wrong; the last good one stays in use.",
     "catalog_away": "The catalog's API gives nothing; what it said `age` seconds ago stays in use.",
     "catalog_back": "The catalog's API answers again.",

@@ -92,7 +92,7 @@ recipients: {database: "postgresql://me:hunter2@db/people", query: SELECT 1, que
     ("engines/again.yaml", "{id: inbox, kind: smtp, host: h}", "id", "is the id of"),
     ("engines/inbox.yaml", "{kind: smtp, host: h.example, security: none, username: u, password: 'env:P'}", "",
      "in clear"),
-    ("engines/inbox.yaml", "{kind: smtp, host: h, rate: 0}", "rate", "greater than 0"),
+    ("engines/inbox.yaml", "{kind: smtp, host: h, rate: 0}", "rate", "must be more than 0: write for example 50"),
     ("engines/inbox.yaml", "{kind: smtp, host: h, port: 70000}", "port", 'from 1 to 65535, or "env:NAME"'),
     ("engines/inbox.yaml", "{kind: smtp, host: h, port: smtp}", "port", 'from 1 to 65535, or "env:NAME"'),
     ("workflows/w.yaml", "{id: 9, template: spring-offer, engines: [inbox], from: a@example.com, deadline: 30d}", "",

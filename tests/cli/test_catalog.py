@@ -51,3 +51,13 @@ def test_every_problem_of_every_engine_is_told_at_once(inside: Outreach, catalog
     assert told == [("engines/a.yaml", "kind"), ("engines/b.yaml", "password"), ("engines/b.yaml", "retries"),
                     ("engines/c.yaml", "kind")]
     assert "hunter2" not in answer.stdout + answer.stderr
+
+
+def test_brackets_and_numbers_are_told_as_they_are(inside: Outreach, catalog: Path) -> None:
+    """A field's index stays, and one template is not "1 templates"."""
+    told = inside("catalog", "check", "catalog").stdout
+    (catalog / "workflows" / "odd.yaml").write_text(
+        "template: spring-offer\nengines: [nonesuch]\nfrom: a@shop.example.com\n", encoding="utf-8")
+
+    assert "1 workflow, 1 template, 2 engines" in told
+    assert "engines[0]" in inside("catalog", "check", "catalog").stdout

@@ -67,3 +67,28 @@ def test_what_cannot_be_is_said(inside: Outreach, kafka_topics: str, engine: str
     assert answer.returncode == code
     assert says in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_a_mistake_in_the_catalog_takes_nobody_the_brakes(inside: Outreach, kafka_topics: str, engine: str,
+                                                          tmp_path: Path) -> None:
+    """What can be read is used, with a warning; an engine whose own file is wrong is stopped and resumed by id."""
+    broken = f"broken-{uuid4()}"
+    (tmp_path / "catalog" / "engines" / f"{broken}.yaml").write_text("kind: smtp\nhots: localhost\n", encoding="utf-8")
+
+    def call(*arguments: str) -> str:
+        answer = inside("engine", *arguments, OUTREACH_CATALOG="catalog", OUTREACH_KAFKA_BOOTSTRAP=kafka_topics)
+        assert answer.returncode == 0, answer.stderr
+        assert f"engines/{broken}.yaml: hots" in answer.stderr
+        return answer.stdout
+
+    for name in (engine, broken):
+        call("stop", name, "--reason", "burning")
+    told = {each["id"]: each for each in json.loads(call("status", "--json"))}
+    (alone,) = json.loads(call("status", broken, "--json"))
+    for name in (engine, broken):
+        call("resume", name)
+
+    assert [(told[name]["state"], told[name]["kind"]) for name in (engine, broken)] == [
+        ("stopped", "smtp"), ("stopped", None)]
+    assert alone == told[broken]
+    assert asyncio.run(ordered(kafka_topics)).fuse(broken) is None

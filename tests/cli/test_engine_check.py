@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from outreach_stream.cli import engine_check
-from outreach_stream.engines import registry
+from outreach_stream.domain.ports import Finding
+from outreach_stream.engines import registry, smtp_check
+from outreach_stream.engines.dkim import Signer
 from outreach_stream.inbox import InboxRecord
 from tests.cli.conftest import Outreach, running
+from tests.engines.keys import pem, rsa
 
 WORKFLOW = "template: hello\nengines: [{engine}]\nfrom: {{name: {name}, email: {name}@hazel.example.com}}\n"
 
@@ -179,6 +182,45 @@ def test_what_cannot_be_asked_is_2(check: Outreach, tmp_path: Path, arguments: t
 
     assert answer.returncode == 2
     assert says in answer.stderr
+
+
+def test_a_mistake_elsewhere_hinders_no_check(check: Outreach, engine: Write) -> None:
+    """The named engine is checked, with a warning; of all engines, one that cannot be read is something wrong."""
+    engine("good", kind="memory")
+    engine("broken", kind="memory", hots="x")
+    named, every, itself = check("good"), check(), check("broken")
+
+    assert (named.returncode, every.returncode, itself.returncode) == (0, 1, 2)
+    assert "engines/broken.yaml: hots" in named.stderr
+    assert "good (memory)" in named.stdout
+    assert "Running workers keep the settings" in named.stdout
+    assert "mend that first" in itself.stderr
+
+
+def test_where_nothing_is_delivered_nobody_is_sent_to_look(check: Outreach, engine: Write) -> None:
+    """A rehearsal takes the test mail, and says that it will not arrive."""
+    engine("main", kind="memory")
+    answer = check("main", "--to", "eve@example.com")
+
+    assert answer.returncode == 0
+    assert "nothing will arrive at eve@example.com" in answer.stdout
+
+
+def test_what_a_mail_can_live_without_does_not_keep_it(check: Outreach, engine: Write, inbox: int, tmp_path: Path,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    """A DKIM record that is not published is wrong, and the mail is tried all the same."""
+    async def missing(signer: Signer) -> Finding:
+        return Finding("dns", False, f"{signer.record} has no TXT record")
+
+    monkeypatch.setattr(smtp_check, "record_finding", missing)
+    (tmp_path / "key.pem").write_text(pem(rsa()), encoding="utf-8")
+    key = {"domain": "hazel.example.com", "selector": "x", "key": f"file:{tmp_path / 'key.pem'}"}
+    engine("main", **relay(inbox), dkim=key)
+    answer = check("main", "--to", "eve@example.com", KEY="corr3ct")
+
+    assert answer.returncode == 1
+    assert "✗ dns      x._domainkey.hazel.example.com" in answer.stdout
+    assert "✓ mail     taken" in answer.stdout
 
 
 def test_ctrl_c_ends_it_at_once(engine: Write, tmp_path: Path) -> None:

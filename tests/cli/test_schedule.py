@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from outreach_stream.domain.identity import run_id
+from outreach_stream.values import parse_duration, written_duration
 from tests.cli.conftest import Outreach
 
 FILES = {
@@ -86,3 +87,16 @@ def test_what_could_never_become_a_run_is_a_mistake_of_the_catalog(inside: Outre
     for told in ("schedules/lost.yaml", "there is no workflow '8'", "has no query", "must have five fields",
                  "is not known here", "no parameter 'colour'", "needs the parameter 'code'"):
         assert told in answer.stdout
+
+
+def test_how_late_a_slot_may_be_is_written_as_in_the_catalog(inside: Outreach, catalog: Path) -> None:
+    """With units, not as a number of seconds."""
+    with (catalog / "schedules" / "daily.yaml").open("a") as file:
+        file.write("max_lateness: 5400s\n")
+    assert "latest, 1h30m" in inside("schedule", "list", OUTREACH_CATALOG="catalog").stdout
+
+
+@pytest.mark.parametrize("text", ["0s", "250ms", "5s", "1h", "1h30m", "2d1h1m1s1ms"])
+def test_a_duration_is_written_as_it_is_read(text: str) -> None:
+    """The largest units first, and none that is zero."""
+    assert written_duration(parse_duration(text)) == text

@@ -50,10 +50,10 @@ def webhook(site, monkeypatch):
     forget()
 
 
-def checked(folder, path: str) -> tuple[int, dict]:
+def checked(folder, path: str, **changes: str) -> tuple[int, dict]:
     """`outreach catalog check` in a process of its own, which finds packages in `path` too."""
     (folder / "engines").mkdir(exist_ok=True)
-    (folder / "engines" / "gateway.yaml").write_text(json.dumps(ENGINE))
+    (folder / "engines" / "gateway.yaml").write_text(json.dumps(ENGINE | changes))
     done = subprocess.run([sys.executable, "-m", "outreach_stream.cli", "catalog", "check", str(folder), "--json"],
                           env=os.environ | {"PYTHONPATH": path}, check=False, capture_output=True, text=True,
                           timeout=60)
@@ -64,7 +64,7 @@ def test_a_catalog_may_name_its_kind(site, tmp_path):
     """Where it is installed the command line takes it, like one that was always there; elsewhere it says what to do."""
     code, said = checked(tmp_path, str(site))
     assert (code, said["engines"]) == (0, [{"id": "gateway", "kind": "webhook", "warnings": []}])
-    code, said = checked(tmp_path, "")
+    code, said = checked(tmp_path, "", kind="carrier-pigeon")
     assert (code, [problem["field"] for problem in said["problems"]]) == (1, ["kind"])
     assert "install the package that brings it" in said["problems"][0]["message"]
 
@@ -122,7 +122,7 @@ async def test_it_sends(webhook):
 @pytest.mark.parametrize(("status", "meaning"), [
     (400, MessageRejected), (401, EngineStopped), (403, EngineStopped), (404, EngineStopped),
     (413, MessageRejected), (422, RecipientRejected), (429, Throttled), (500, Transient), (502, Transient),
-    (503, Transient), (504, InDoubt), (302, EngineStopped), (418, EngineStopped), (202, InDoubt),
+    (503, Transient), (504, InDoubt), (520, InDoubt), (302, EngineStopped), (418, EngineStopped), (202, InDoubt),
 ])
 async def test_every_answer_of_the_gateways_contract(webhook, status, meaning):
     """And those that it does not know; nothing that the gateway says leaks an address."""

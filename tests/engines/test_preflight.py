@@ -74,6 +74,8 @@ async def test_a_certificate_is_told_by_its_days(certificates, verify, days_late
 
 @pytest.mark.parametrize(("failure", "words"), [
     (EngineStopped("connect_certificate_not_trusted", "self-signed certificate"), "ca_file"),
+    (EngineStopped("connect_certificate_not_trusted", "certificate has expired"), "Renew"),
+    (EngineStopped("connect_certificate_not_trusted", "Hostname mismatch, it is not for 'x'"), "by the n"),
     (EngineStopped("auth_missing_secret", "environment variable X is not set"), "Set it"),
     (EngineStopped("auth_535", "no"), "until somebody"),
     (Throttled("send_429", "slow down", 7.0), "in 7 s"), (Throttled("send_429"), "later"),

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import dns.asyncresolver
 import pytest
 
-from outreach_stream.domain.outcomes import Failure
-from outreach_stream.engines import registry
+from outreach_stream.domain.outcomes import Failure, Transient
+from outreach_stream.engines import registry, smtp_check
 from outreach_stream.engines.config import NOT_VERIFIED
 from outreach_stream.engines.smtp_config import SmtpConfig
 from outreach_stream.inbox import Inbox
@@ -83,10 +83,11 @@ CASES = {
     "wrong key": ({"dkim": {"domain": "s.example", "selector": "x", "key": "env:RELAY_PASSWORD"}},
                   [("settings", False)], "no private key"),
     "wrong password": ({"username": "robot", "password": "env:RELAY_PASSWORD"},
-                       [("settings", True), ("dns", True), ("connect", True), ("login", False)], "auth_535"),
+                       [("settings", True), ("dns", True), ("connect", True), ("login", False)],
+                       "Mend username or password (env:RELAY_PASSWORD)"),
     "stranger": ({"ca_file": None}, [("dns", True), ("connect", True), ("tls", False)], "Give ca_file"),
     "the wrong port for TLS": ({"security": "tls"}, [("dns", True), ("connect", True), ("tls", False)],
-                               "TLS from the first byte"),
+                               "try security: starttls"),
     "unknown host": ({"host": "no-such-host.invalid"}, [("dns", False)], "spelling"),
 }
 
@@ -114,6 +115,14 @@ async def test_a_server_that_says_nothing_has_its_time(certificates):
         server = SimpleNamespace(port=mute.sockets[0].getsockname()[1])
         findings = await asyncio.wait_for(check(config_for(server, certificates)), 5)
     assert steps(findings) == [("dns", True), ("connect", True), ("connect", False)]
+    assert "security: tls" in findings[-1].text
+
+
+@pytest.mark.parametrize(("port", "words"), [(465, "implicit-TLS port"), (2525, "a port for SMTP")])
+def test_a_port_that_does_not_greet_may_wait_for_tls(port, words):
+    """At 465 surely; elsewhere perhaps."""
+    config = SmtpConfig.model_validate({"id": "x", "kind": "smtp", "host": "127.0.0.1", "port": port})
+    assert words in (smtp_check._advice(config, Transient("connect_timeout"), port) or "")
 
 
 async def test_warnings_come_first(relay, certificates):

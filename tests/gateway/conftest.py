@@ -16,7 +16,9 @@ type Open = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
 @asynccontextmanager
-async def open_gateway(bootstrap: str, catalog: MemoryCatalog | None = None) -> AsyncIterator[httpx.AsyncClient]:
+async def open_gateway(
+    bootstrap: str, catalog: MemoryCatalog | FolderCatalog | None = None,
+) -> AsyncIterator[httpx.AsyncClient]:
     gateway = Gateway(bootstrap, (catalog or FolderCatalog(example_catalog())).current)
     api = build(gateway)
     async with (gateway.running(api),

@@ -1,12 +1,17 @@
 """Where an engine stands: from the catalog and from what is ordered."""
 
+from pathlib import Path
 from typing import ClassVar
+from uuid import uuid4
 
+from outreach_stream.catalog.folder import FolderCatalog
 from outreach_stream.catalog.memory import MemoryCatalog
 from outreach_stream.cli.engine import rate, said
 from outreach_stream.domain.control import Control, EngineFuse, EngineThrottle
 from outreach_stream.engines.smtp_config import SmtpConfig
-from outreach_stream.gateway.engines import engine_state, engine_states
+from outreach_stream.gateway.engines import engine_state, engine_states, ordered_states
+from tests.gateway.conftest import Open
+from tests.gateway.records import ordered
 
 RELAY = SmtpConfig(id="relay", kind="smtp", host="localhost", security="none", rate=50, hourly=1_000)
 
@@ -73,3 +78,33 @@ def test_a_stopped_engine_says_since_when_why_and_by_whom() -> None:
 
     assert said(state) == "stopped since 1970-01-01T00:00:10.000Z because bad key"
     assert state.by == "cli"
+
+
+def test_without_a_catalog_what_is_ordered_is_known() -> None:
+    """Those that are stopped or throttled, by id; of the others only whoever is asked for."""
+    told = control(EngineFuse(reason="bad key", at=10.0, by="cli"))
+    found = ordered_states(told, now=20.0, named=["other"])
+
+    assert [(state.id, state.kind, state.state) for state in found] == [
+        ("other", None, "ok"), ("relay", None, "stopped")]
+    assert ordered_states(told, now=20.0, besides=["relay"]) == []
+    assert rate(found[1]) == "?"
+
+
+async def test_a_mistake_in_the_catalog_hides_no_state(gateway_at: Open, kafka_topics: str, tmp_path: Path) -> None:
+    """The gateway goes on with the catalog it began with; one that began with a mistake tells what is ordered."""
+    name = f"relay-{uuid4()}"
+    file = tmp_path / "engines" / f"{name}.yaml"
+    file.parent.mkdir()
+    file.write_text("kind: smtp\nhost: localhost\nrate: 20\n", encoding="utf-8")
+    fuse = EngineFuse(reason="burning", at=1.0, by="cli")
+    await ordered(kafka_topics, (f"engine:{name}:fuse".encode(), fuse.encode()))
+    told = []
+    for _ in range(2):
+        async with gateway_at(kafka_topics, FolderCatalog(tmp_path)) as client:
+            file.write_text("kind: smtp\nhots: localhost\n", encoding="utf-8")
+            engines = (await client.get("/api/v1/engines")).json()["engines"]
+            told.append({each["id"]: each for each in engines}[name])
+
+    assert [(each["state"], each["reason"], each["rate"]) for each in told] == [
+        ("stopped", "burning", 20), ("stopped", "burning", None)]

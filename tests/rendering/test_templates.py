@@ -90,3 +90,29 @@ def test_headers_of_the_workflow():
         render(template, city="x" * LONGEST_HEADER, code="")
     with pytest.raises(TemplateErrors, match=r"headers\.X-A: line 1"):
         compiled(text="x", **{"headers.X-A": "{{"})
+
+
+@pytest.mark.parametrize(("source", "becomes"), [
+    ("{{ email }}", "ada%40example.com"),
+    ("{{ email | urlencode }}", "ada%40example.com"),
+    ("{{ email | urlencode | urlencode }}", "ada%40example.com"),
+    ("{% set who = email | urlencode %}{{ who }}", "ada%40example.com"),
+    ("{{ odd | urlencode }}", "a%2Fb%20%26%2540"),
+    ("{{ {'a b': odd} | urlencode }}", "a+b=a%2Fb+%26%2540"),
+])
+def test_a_url_is_encoded_once(source, becomes):
+    """The filter `urlencode` changes nothing of what is encoded by itself, and no value changes the address around."""
+    template = compiled(text="x", list_unsubscribe="https://u/" + source)
+
+    assert render(template, odd="a/b &%40").unsubscribe == "https://u/" + becomes
+
+
+def test_a_url_of_nothing():
+    """NULL and what is not there are errors with `urlencode`, too; elsewhere the filter is Jinja's."""
+    template = compiled(text="{{ x | urlencode }}", list_unsubscribe="https://u/{{ gone | urlencode }}")
+
+    assert render(compiled("{{ x | urlencode }}"), x="a/b c").subject == "a/b%20c"
+    with pytest.raises(RenderError, match=r"list_unsubscribe: line 1: .*NULL"):
+        render(template, x="", gone=None)
+    with pytest.raises(RenderError, match="list_unsubscribe: line 1: reads 'gone'"):
+        render(template, x="")

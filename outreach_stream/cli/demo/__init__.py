@@ -14,10 +14,7 @@ from outreach_stream.cli.demo.show import Demo
 from outreach_stream.cli.demo.verdict import Verdict
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.process import command
-from outreach_stream.cli.signals import on_stop
-
-INTERRUPTED = 130
-"""128 + SIGINT, as shells have it."""
+from outreach_stream.cli.signals import INTERRUPTED, on_stop
 
 
 def demo(

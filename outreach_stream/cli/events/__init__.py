@@ -15,6 +15,7 @@ from outreach_stream.cli.events.showing import Show
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.kafka import find_kafka
 from outreach_stream.cli.process import command
+from outreach_stream.cli.signals import until_stopped
 from outreach_stream.topics import FLOW
 
 app = typer.Typer(help="Print what goes over the topics, decoded.", no_args_is_help=True, add_completion=False)
@@ -53,7 +54,15 @@ def tail(
         raise CommandError(f"{topic!r} is no topic of ours. They are: {', '.join(NAMES)}.", Exit.USAGE)
     bootstrap = asyncio.run(find_kafka(command(), patience=5))
     show = Show(addresses=addresses, as_json=as_json)
-    asyncio.run(_tail(Topic(bootstrap, topic), show, run, None if from_beginning else last, follow=follow))
+    work = _tail(Topic(bootstrap, topic), show, run, None if from_beginning else last, follow=follow)
+    try:
+        sys.exit(asyncio.run(until_stopped(work)))
+    except NobodyReadsError:
+        sys.exit(Exit.OK)
+
+
+class NobodyReadsError(Exception):
+    """Whoever read what is printed has gone (`outreach events tail … | head`): the end, and no error."""
 
 
 async def _tail(topic: Topic, show: Show, run: str | None, last: int | None, *, follow: bool) -> None:
@@ -72,11 +81,11 @@ async def _tail(topic: Topic, show: Show, run: str | None, last: int | None, *, 
 
 
 def _print(show: Show, records: Iterable[ConsumerRecord]) -> None:
-    """Ends the process, quietly, when nobody reads on (`outreach events tail … | head`)."""
+    """Raises `NobodyReadsError` when nobody reads on."""
     try:
         for record in records:
             print(show.line(record))
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())      # Python flushes once more at its end
-        sys.exit(Exit.OK)
+        raise NobodyReadsError from None
