@@ -33,6 +33,7 @@ class Workers:
         """Start a worker for each role, all if none is named; `name` tells a second one of a role apart."""
         for role in roles or ROLES:
             called = name or role
+            (self.folder / f"{called}.log").touch()  # whoever looks into it may be there before the worker is
             self.running[called] = born(role, self.state(called), self.folder / f"{called}.log", self.environment)
 
     def run(self, name: str, *command: str) -> None:
