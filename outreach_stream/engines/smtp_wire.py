@@ -54,6 +54,9 @@ class SmtpWire(asyncio.Protocol):
 
         On a wire that is lost nothing happens: the next read tells.
         """
+        if self._error is not None:
+            self.unsent = True
+            return
         self._expected += expect
         self._transport.write(data)
 
@@ -72,7 +75,7 @@ class SmtpWire(asyncio.Protocol):
         if self._error:
             raise self._error
         self._waiter = self._loop.create_future()
-        timer = self._loop.call_later(timeout, self._fail, TimeoutError(f"no reply within {timeout:g} s"))
+        timer = self._loop.call_later(timeout, self._late, TimeoutError(f"no reply within {timeout:g} s"))
         try:
             await self._waiter
         finally:
@@ -142,6 +145,11 @@ class SmtpWire(asyncio.Protocol):
         self._writable.set()
         if self._waiter and not self._waiter.done():
             self._waiter.set_exception(self._error)
+
+    def _late(self, error: TimeoutError) -> None:
+        """A reply that came in the very moment in which it was given up has come: whoever waits goes on with it."""
+        if self._waiter and not self._waiter.done():
+            self._fail(error)
 
     def _wake(self) -> None:
         if self._waiter and not self._waiter.done():
