@@ -20,7 +20,7 @@ from outreach_stream.domain.control import Control
 from outreach_stream.domain.events import RunPlanned
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.reader import RecordGone
-from outreach_stream.streaming.tables import MergedTable
+from outreach_stream.streaming.tables import MergedTable, PartitionNotOwned
 from outreach_stream.topics import DAY, LONGEST_RUN, RUN_PLANNED, Layout
 
 KEPT = LONGEST_RUN + 14 * DAY
@@ -102,7 +102,12 @@ class Expansion:
         self._draining = False
         for tp in assigned:
             if tp.topic == RUN_PLANNED.name:
-                unfinished = list(self._unfinished(tp.partition))
+                try:
+                    unfinished = list(self._unfinished(tp.partition))
+                except PartitionNotOwned:
+                    # At a first start its changelog may be too new for this assignment to have it, or the partition is
+                    # leaving already: another assignment follows, and calls this again.
+                    continue
                 self._tasks.append(self._app.spawn(self._resume(tp.partition, unfinished)))
 
     def _unfinished(self, partition: int) -> Iterator[tuple[bytes, PlanEntry]]:
