@@ -35,9 +35,7 @@ def _check_cron(expression: str) -> str:
 def _check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (OSError, ValueError) as error:  # ZoneInfoNotFoundError is a KeyError of its own kind
-        raise ValueError(_NO_ZONE) from error
-    except KeyError as error:
+    except (OSError, ValueError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
         raise ValueError(_NO_ZONE) from error
     return name
 
@@ -103,10 +101,6 @@ class Schedule(Ruled):
     def instant(self, moment: datetime) -> datetime:
         """`moment` with its offset, or read in the schedule's zone."""
         return moment if moment.tzinfo else moment.replace(tzinfo=self.zone)
-
-    def holds(self, at: datetime) -> bool:
-        """Whether the schedule is in force at `at`."""
-        return not ((self.starts and at < self.instant(self.starts)) or (self.ends and at > self.instant(self.ends)))
 
     @rule()
     def _has_one_rule(self) -> str | None:

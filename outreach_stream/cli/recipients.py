@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -10,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,6 +18,7 @@ from outreach_stream.catalog.source import catalog_at
 from outreach_stream.catalog.spec import WrongParameters, freeze
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.process import command
+from outreach_stream.cli.tables import show_table
 from outreach_stream.cli.trigger import parameter
 from outreach_stream.recipients.addresses import AddressSet
 from outreach_stream.recipients.failures import RecipientsFailed
@@ -116,4 +115,4 @@ def _show(shown: list[Recipient | Skipped]) -> None:
         else:
             values = [escape(str(each.variables.get(name, ""))) for name in names]
             table.add_row(escape(each.email), escape(each.name), *values, "")
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    show_table(table)

@@ -1,14 +1,12 @@
 """`outreach schedule`: what schedules there are, and when they trigger next."""
 
 import json
-import sys
 from datetime import UTC, datetime
 from itertools import islice, takewhile
 from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
@@ -16,15 +14,13 @@ from outreach_stream.catalog.schedules import Schedule
 from outreach_stream.catalog.source import catalog_at
 from outreach_stream.cli.exits import CommandError
 from outreach_stream.cli.process import command
+from outreach_stream.cli.tables import show_table
 from outreach_stream.domain.identity import canonical_time, run_id
 from outreach_stream.scheduling.slots import Slot, slots
 from outreach_stream.values import written_duration
 
 app = typer.Typer(help="Show the catalog's schedules, and when they trigger next.", no_args_is_help=True,
                   add_completion=False)
-
-_PIPE_WIDTH = 160
-"""Columns where there is no terminal: whatever reads a table wants a row on a line."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Count = Annotated[int, typer.Option("-n", "--count", min=1, max=10_000, help="How many.")]
@@ -44,7 +40,7 @@ def list_schedules(*, as_json: AsJson = False) -> None:
         late = written_duration(schedule.max_lateness)
         table.add_row(schedule.id, schedule.workflow, escape(schedule.cron or f"once, {schedule.at}"),
                       schedule.timezone, _next(schedule, slot), f"{schedule.catch_up}, {late}")
-    _show(table)
+    show_table(table)
 
 
 @app.command("next")
@@ -53,10 +49,10 @@ def next_slots(
     as_json: AsJson = False,
 ) -> None:
     """Show a schedule's next slots: the time, in its zone and in UTC, when it is due, and the run it will be."""
-    schedule = next((each for each in _schedules() if each.id == name), None)
-    if schedule is None:
-        known = ", ".join(each.id for each in _schedules()) or "none"
-        raise CommandError(f"Unknown schedule: {name}; there are: {known}.")
+    known = {schedule.id: schedule for schedule in _schedules()}
+    if name not in known:
+        raise CommandError(f"Unknown schedule: {name}; there are: {', '.join(known) or 'none'}.")
+    schedule = known[name]
     _print([(schedule, slot) for slot in islice(_coming(schedule), count)], as_json=as_json)
 
 
@@ -105,8 +101,4 @@ def _print(found: list[tuple[Schedule, Slot]], *, as_json: bool) -> None:
         told = _slot(schedule, slot)
         table.add_row(schedule.id, schedule.workflow, f"{slot.due.astimezone(schedule.zone):%a %Y-%m-%d %H:%M}",
                       schedule.timezone, told["slot"], told["run_id"])
-    _show(table)
-
-
-def _show(table: Table) -> None:
-    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+    show_table(table)

@@ -1,7 +1,7 @@
 """Failures that all engines share: what a lost, silent or untrusted connection means for the mail."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from outreach_stream.domain.outcomes import EngineStopped, InDoubt, Outcome, Transient
@@ -51,10 +51,20 @@ NETWORK: dict[type[BaseException], Translate] = {
 
 def network_failure(phase: str, error: BaseException, *, handed_over: bool) -> Outcome:
     """What `error`, met in `phase`, means for the mail. Raises `error` again if it is a bug."""
+    return nearest(NETWORK, error)(phase, handed_over, error)
+
+
+def nearest[T](table: Mapping[type[BaseException], T], error: BaseException) -> T:
+    """The entry of the error's nearest ancestor; raises `error` again if the table has none: it is a bug."""
     for kind in type(error).__mro__:
-        if translate := NETWORK.get(kind):
-            return translate(phase, handed_over, error)
+        if found := table.get(kind):
+            return found
     raise error
+
+
+def advised(words: str, *advice: str) -> str:
+    """A provider's words, and what to do about them, as sentences; what is empty is left out."""
+    return ". ".join(filter(None, (words.rstrip(". "), *advice)))
 
 
 def tls_context(ca_file: str | None, *, verify: bool) -> ssl.SSLContext:

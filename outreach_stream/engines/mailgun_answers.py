@@ -30,6 +30,7 @@ from outreach_stream.domain.outcomes import (
     Throttled,
     Transient,
 )
+from outreach_stream.engines.failures import advised
 from outreach_stream.engines.http_wire import Answer
 
 _WORDS = 170
@@ -98,7 +99,7 @@ def outcome(answer: Answer, now: float) -> Outcome:
     if answer.status in (420, 429) or (answer.status < 500 and _LIMIT.search(words)):  # noqa: PLR2004
         return Throttled(f"send_{answer.status}", words, retry_after(answer, said, now))
     rule = _rule(answer.status, words)
-    return rule.meaning(f"send_{rule.reason}", _sentences(words, rule.advice))
+    return rule.meaning(f"send_{rule.reason}", advised(words[:_WORDS], rule.advice))
 
 
 def _rule(status: int, words: str) -> Rule:
@@ -119,7 +120,7 @@ def _yes_or_not(said: Any, words: str) -> Outcome:
     """A yes has an id and says `Queued` (RFC 9110 asks for no more than a 2xx, Mailgun answers so on any path [5])."""
     if not isinstance(said, dict) or not {"id", "message"} & said.keys():
         what = "The path is wrong" if words == _MAGNIFICENT else "This is not Mailgun's API"
-        return EngineStopped("send_wrong_place", _sentences(words, what, "Check base_url and domain"))
+        return EngineStopped("send_wrong_place", advised(words[:_WORDS], what, "Check base_url and domain"))
     name = said.get("id")
     if isinstance(name, str) and name and words.startswith("Queued"):
         return Accepted(name, words)
@@ -168,7 +169,3 @@ def _words(said: Any) -> str:
     if isinstance(said, dict):
         said = said.get("message") or said.get("error")
     return said.strip() if isinstance(said, str) else ""
-
-
-def _sentences(words: str, *more: str) -> str:
-    return ". ".join(filter(None, (words[:_WORDS].rstrip(". "), *more)))

@@ -22,6 +22,7 @@ from outreach_stream.domain.outcomes import (
     Throttled,
     Transient,
 )
+from outreach_stream.engines.failures import advised
 from outreach_stream.engines.http_wire import Answer
 
 _RECIPIENT = re.compile(r"personalizations(\.\d+)?\.to\b.*")
@@ -78,7 +79,7 @@ def _refusal(status: int, reason: str, detail: str, found: list[Problem]) -> Ref
         case 401 if "credits exceeded" in said:
             return EngineStopped("send_credits_exceeded", detail)
         case 401:
-            return EngineStopped(reason, ". ".join(filter(None, (detail.rstrip(". "), _KEY))))
+            return EngineStopped(reason, advised(detail, _KEY))
         case 415 if "utf8" in said:
             return MessageRejected(reason, detail)
     kind = _STATUSES.get(status) or _OTHERS.get(status // 100, InDoubt)

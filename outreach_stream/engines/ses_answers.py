@@ -26,6 +26,7 @@ from outreach_stream.domain.outcomes import (
     Throttled,
     Transient,
 )
+from outreach_stream.engines.failures import advised
 from outreach_stream.engines.http_wire import Answer
 
 type Meaning = type[Throttled | Transient | RecipientRejected | MessageRejected | SenderBlocked | EngineStopped]
@@ -161,7 +162,7 @@ def outcome(answer: Answer) -> Outcome:
     reason = f"ses_{(rule and rule.reason) or told.name}" if told.name else f"send_{answer.status}"
     if rule is None:  # of 504 and its like nobody knows what was done before
         return InDoubt(reason, told.words)
-    words = ". ".join(filter(None, (told.words[:_WORDS].rstrip(". "), rule.advice)))
+    words = advised(told.words[:_WORDS], rule.advice)
     return Throttled(reason, words, rule.wait) if rule.meaning is Throttled else rule.meaning(reason, words)
 
 

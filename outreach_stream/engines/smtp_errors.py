@@ -6,7 +6,7 @@ from typing import Any
 import aiosmtplib
 
 from outreach_stream.domain.outcomes import Outcome
-from outreach_stream.engines.failures import NETWORK, Translate, lost, stopped
+from outreach_stream.engines.failures import NETWORK, Translate, lost, nearest, stopped
 from outreach_stream.engines.smtp_replies import Phase, Reply, classify
 
 
@@ -16,10 +16,7 @@ def failure(phase: Phase, error: BaseException) -> Outcome:
     After the final dot a lost or silent connection leaves the mail in doubt (RFC 5321 section 4.5.3.2.6 and
     RFC 1047 tell of the duplicates that come of believing otherwise). Raises `error` again if it is a bug.
     """
-    for kind in type(error).__mro__:
-        if translate := TRANSLATIONS.get(kind):
-            return translate(phase, error)
-    raise error
+    return nearest(TRANSLATIONS, error)(phase, error)
 
 
 def _in_phase(translate: Translate) -> Callable[[Phase, Any], Outcome]:

@@ -16,6 +16,8 @@ from outreach_stream.catalog.schedules import WEEKDAYS, QuietWindow, Schedule
 
 ON_TIME = timedelta(seconds=60)
 """A slot that is triggered within this is not late: a ticker may be restarted in the middle of a slot."""
+EVER = datetime.min.replace(tzinfo=UTC)
+"""Since when somebody has to look who has just started: `ready` knows what is too late."""
 _LONGEST_QUIET = timedelta(days=8)
 """Windows one after the other may make a slot wait for a week, and a change of the clocks for an hour more."""
 
@@ -37,7 +39,7 @@ def slots(schedule: Schedule, after: datetime) -> Iterator[Slot]:
     for at in _instants(schedule, after):
         if schedule.ends and at > schedule.instant(schedule.ends):
             return
-        if schedule.holds(at):
+        if not schedule.starts or at >= schedule.instant(schedule.starts):
             yield Slot(at.astimezone(UTC), _due(schedule, at).astimezone(UTC))
 
 
@@ -53,11 +55,6 @@ def ready(schedule: Schedule, since: datetime, now: datetime) -> list[Slot]:
     found = [slot for slot in takewhile(lambda slot: slot.at <= now, slots(schedule, earliest - back))
              if earliest < slot.due <= now]
     return found[-1:] if schedule.catch_up == "latest" else found
-
-
-def look_back(schedule: Schedule, now: datetime) -> datetime:
-    """Since when somebody has to look who has just started."""
-    return now - timedelta(seconds=schedule.max_lateness)
 
 
 def _instants(schedule: Schedule, after: datetime) -> Iterator[datetime]:

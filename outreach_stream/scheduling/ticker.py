@@ -11,7 +11,7 @@ from outreach_stream.catalog.snapshot import Catalog
 from outreach_stream.domain.clock import Clock, wall_clock
 from outreach_stream.domain.identity import canonical_time
 from outreach_stream.domain.triggers import WorkflowTriggered
-from outreach_stream.scheduling.slots import Slot, look_back, ready
+from outreach_stream.scheduling.slots import EVER, Slot, ready
 
 log = structlog.get_logger()
 
@@ -47,8 +47,7 @@ class Ticker:
         seen: dict[str, tuple[Schedule, datetime]] = {}
         for schedule in self._catalog().schedules.values():
             before = self._seen.get(schedule.id)
-            since = before[1] if before and before[0] == schedule else (
-                now if self._started else look_back(schedule, now))
+            since = before[1] if before and before[0] == schedule else now if self._started else EVER
             done = await self._triggered(schedule, ready(schedule, since, now))
             seen[schedule.id] = schedule, now if done else since
         self._seen, self._started = seen, True
