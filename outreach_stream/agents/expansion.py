@@ -105,8 +105,7 @@ class Expansion:
                 try:
                     unfinished = list(self._unfinished(tp.partition))
                 except PartitionNotOwned:
-                    # At a first start its changelog may be too new for this assignment to have it, or the partition is
-                    # leaving already: another assignment follows, and calls this again.
+                    # The partition is leaving already: another assignment follows, and calls this again.
                     continue
                 self._tasks.append(self._app.spawn(self._resume(tp.partition, unfinished)))
 

@@ -5,7 +5,6 @@ is overridden here. Each override says why the stock code will not do.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast, override
 
@@ -16,6 +15,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from outreach_stream.streaming.batch import Gate
+from outreach_stream.streaming.co_location import check_co_location, unseen_changelogs
 from outreach_stream.streaming.drain import Drain
 from outreach_stream.streaming.ledger import Ledger, cut
 from outreach_stream.streaming.own_work import OwnWork
@@ -23,10 +23,6 @@ from outreach_stream.streaming.thread import LeasedThread
 
 if TYPE_CHECKING:
     from outreach_stream.streaming.app import StreamApp
-
-
-class NotCoLocated(Exception):  # noqa: N818
-    """Topics with equal partition counts were not assigned alike: a key would meet two processes."""
 
 
 class BatchConsumer(driver.Consumer):
@@ -213,7 +209,12 @@ class BatchConsumer(driver.Consumer):
         if assignment != self._assignment:
             return
         mine = {tp for tp in self.assignment() if tp.topic in self.app.batch_topics}
-        self._check_co_location()
+        if unseen := self._unseen_changelogs():
+            # Nothing is delivered without its tables. The fetcher comes here again until the next assignment.
+            self.log.warning("Assigned without changelogs %s: join again", unseen)
+            await cast("LeasedThread", self._thread).join_again()
+            return
+        check_co_location(self.assignment(), self._counts(self.app.co_located_topics()))
         start = {tp: offset for tp in mine if (offset := self._committed_offset[tp])}
         if fresh := mine - start.keys():
             earliest = await self.earliest_offsets(*fresh)
@@ -229,15 +230,11 @@ class BatchConsumer(driver.Consumer):
         self.ledgers = {tp: Ledger(tp, self.gate, offset, self._finished) for tp, offset in start.items()}
         self.positioned = True
 
-    def _check_co_location(self) -> None:
-        """Raises NotCoLocated unless topics with equal partition counts were assigned the same partitions."""
-        owned: dict[str, set[int]] = {topic: set() for topic in self.app.co_located_topics()}
-        for tp in self.assignment():
-            if tp.topic in owned:
-                owned[tp.topic].add(tp.partition)
-        groups: dict[int | None, dict[str, set[int]]] = defaultdict(dict)
-        for topic, partitions in owned.items():
-            groups[self.topic_partitions(topic)][topic] = partitions
-        for count, group in groups.items():
-            if len({frozenset(partitions) for partitions in group.values()}) > 1:
-                raise NotCoLocated(f"topics of {count} partitions were assigned differently: {group}")
+    def _counts(self, topics: Iterable[str]) -> dict[str, int | None]:
+        return {topic: self.topic_partitions(topic) for topic in topics}
+
+    def _unseen_changelogs(self) -> list[str]:
+        co_located = self.app.co_located_topics()
+        changelogs = {name: table.partitions for table in self.app.tables.values()
+                      if (name := table.changelog_topic_name) in co_located}
+        return unseen_changelogs(self.assignment(), self._counts(self.app.batch_topics), changelogs)

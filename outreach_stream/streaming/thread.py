@@ -15,6 +15,8 @@ from outreach_stream.streaming.limits import COMMIT_RESERVE, LEAVE_RESERVE
 if TYPE_CHECKING:
     from outreach_stream.streaming.app import StreamApp
 
+REJOIN_PAUSE = 0.2
+"""Seconds before the group is asked for another assignment: what was missing is on its way."""
 LEASE_SHARE = 0.8
 """Part of the session timeout for which an accepted heartbeat is trusted."""
 
@@ -47,6 +49,16 @@ class LeasedThread(driver.AIOKafkaConsumerThread):
             return response
 
         coordinator._send_req = send_and_note
+
+    async def join_again(self) -> None:
+        """Ask for another assignment, made with what the broker knows by then. Called from the main thread."""
+        await self.call_thread(self._join_again)
+
+    async def _join_again(self) -> None:
+        consumer = self._ensure_consumer()
+        await asyncio.sleep(REJOIN_PAUSE)
+        await consumer._client.force_metadata_update()
+        consumer._coordinator.request_rejoin()
 
     @override
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:

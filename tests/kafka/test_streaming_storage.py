@@ -77,6 +77,29 @@ async def test_a_table_comes_back(kafka: str, topic: str, tmp_path: Path, lost: 
     assert (gone, other) == ([], [])
 
 
+async def test_an_assignment_without_the_table_is_not_worked_on(
+        kafka: str, topic: str, tmp_path: Path, producer: AIOKafkaProducer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A leader that has not seen a new changelog yet assigns it to nobody: the group is joined again, and all is there.
+
+    The broker's own delay is short, and here made certain: at its first look the leader does not see the topic.
+    """
+    app, table, assigned = with_table(topic, kafka, tmp_path)
+    looks, look = [], app.assignor._get_copartitioned_groups
+
+    def blind_at_first(topics: set[str], *others: Any) -> Any:
+        looks.append(topics)
+        return look({name for name in topics if len(looks) > 1 or not name.endswith("-changelog")}, *others)
+
+    monkeypatch.setattr(app.assignor, "_get_copartitioned_groups", blind_at_first)
+    await produce(producer, topic, 0, [Record(b"a", b"1")])
+    async with running(app):
+        await asyncio.wait_for(assigned.wait(), 20.0)
+        owned = {partition: table.copies(partition, b"key") for partition in range(2)}
+
+    assert owned == {0: [], 1: []}
+    assert len(looks) > 1
+
+
 async def test_a_view_follows_its_topic(kafka: str, topic: str, producer: AIOKafkaProducer) -> None:
     """The last value of each key, all partitions, tombstones; caught up with what was there, then live."""
     await produce(producer, topic, 0, [Record(b"a", b"1"), Record(b"b", b"1"), Record(b"a", b"2")])

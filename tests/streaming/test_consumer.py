@@ -2,10 +2,6 @@
 
 from unittest.mock import AsyncMock
 
-import pytest
-from faust.types import TP
-
-from outreach_stream.streaming.consumer import NotCoLocated
 from tests.streaming.conftest import TP0, FedConsumer, offsets, record, span
 
 
@@ -87,27 +83,3 @@ async def test_a_failed_commit_is_repeated(fed: FedConsumer) -> None:
 
     assert results == [False, True, False]
     assert [call.args for call in fed.consumer._commit.await_args_list] == [({TP0: 1},), ({TP0: 1},)]
-
-
-async def test_topics_assigned_differently_crash(fed: FedConsumer) -> None:
-    """Two topics of four partitions must have the same owner per partition number."""
-    fed.app.batch_topic("u")
-    fed.consumer.topic_partitions = lambda _: 4
-
-    fed.consumer.assignment = lambda: {TP0, TP("u", 0)}
-    fed.consumer._check_co_location()
-    fed.consumer.assignment = lambda: {TP0, TP("u", 1)}
-
-    with pytest.raises(NotCoLocated, match="4 partitions"):
-        fed.consumer._check_co_location()
-
-
-async def test_topics_of_different_counts_may_be_assigned_differently(fed: FedConsumer) -> None:
-    """Only equal partition counts promise a common owner."""
-    fed.app.batch_topic("u")
-    fed.consumer.topic_partitions = {"t": 4, "u": 2}.get
-    fed.consumer.assignment = lambda: {TP0, TP("u", 1)}
-
-    fed.consumer._check_co_location()
-
-    assert fed.consumer.assignment() == {TP0, TP("u", 1)}
