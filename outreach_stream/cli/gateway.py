@@ -49,7 +49,7 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
     async def serve_on(bootstrap: str) -> None:
         stop = asyncio.Event()
         on_stop(stop.set)
-        await serve(build(Gateway(bootstrap, catalog_at(settings).current)), listening, stop)
+        await serve(build(Gateway(bootstrap, catalog_at(settings).current, settings)), listening, stop)
 
     if settings.kafka_bootstrap:    # not waited for: it may come and go while we serve
         await serve_on(settings.kafka_bootstrap)

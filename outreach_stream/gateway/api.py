@@ -10,7 +10,7 @@ from outreach_stream.domain.identity import canonical_workflow_id
 from outreach_stream.domain.triggers import Name
 from outreach_stream.gateway import run_routes
 from outreach_stream.gateway.models import Accepted, Broker, Engines, Health, TriggerRequest
-from outreach_stream.gateway.run_routes import Served
+from outreach_stream.gateway.served import Served
 from outreach_stream.gateway.service import Gateway
 
 router = APIRouter()
@@ -21,8 +21,8 @@ def build(gateway: Gateway) -> FastAPI:
     api = FastAPI(title="outreach-stream", version="1", lifespan=gateway.running,
                   description="Trigger outreach runs, look at them, and give orders about them.")
     api.state.gateway = gateway
-    api.include_router(router)
-    api.include_router(run_routes.router)
+    for each in (router, run_routes.router):
+        api.include_router(each)
     api.add_exception_handler(RequestValidationError, _not_understood)
     return api
 

@@ -2,24 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.gateway.models import Ordered, Replayed, ReplayRequest, Runs
 from outreach_stream.gateway.orders import Order
 from outreach_stream.gateway.replays import recipients
+from outreach_stream.gateway.served import Served
 from outreach_stream.gateway.service import Gateway
 
 router = APIRouter(prefix="/api/v1/runs")
-
-
-def served(request: Request) -> Gateway:
-    """The gateway behind the application."""
-    gateway: Gateway = request.app.state.gateway
-    return gateway
-
-
-Served = Annotated[Gateway, Depends(served)]
 
 
 async def _order(order: Order, run: str, gateway: Gateway, request: Request) -> Ordered:

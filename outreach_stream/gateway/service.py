@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Protocol
 
 import structlog
 from fastapi import HTTPException
@@ -23,6 +24,7 @@ from outreach_stream.gateway.pulse import Pulse
 from outreach_stream.gateway.replays import replay_objection, replay_trigger
 from outreach_stream.gateway.statuses import RunStatuses
 from outreach_stream.gateway.writer import BrokerAwayError, RecordTooLargeError, Writer
+from outreach_stream.settings import Settings
 from outreach_stream.topics import CONTROL
 
 SOURCE = "gateway"
@@ -36,26 +38,36 @@ AWAY = ("Kafka does not acknowledge. The trigger may have been accepted all the 
 _log = structlog.get_logger()
 
 
+class Part(Protocol):
+    """What lives as long as the gateway serves."""
+
+    async def start(self) -> None:
+        """Begin; waits for no broker."""
+
+    async def stop(self) -> None:
+        """End."""
+
+
 class Gateway:
     """The parts behind the API; `catalog` blocks and returns the current one."""
 
-    def __init__(self, bootstrap: str, catalog: Callable[[], Catalog]) -> None:
-        self.catalog = catalog
+    def __init__(self, bootstrap: str, catalog: Callable[[], Catalog], settings: Settings) -> None:
+        self.catalog, self.settings = catalog, settings
         self.pulse, self.statuses = Pulse(bootstrap), RunStatuses(bootstrap)
         self._controls, self._writer = Controls(bootstrap), Writer(bootstrap)
         self._publisher = TriggerPublisher(self._writer)
+        self._parts: tuple[Part, ...] = (self.pulse, self.statuses, self._controls)
 
     @asynccontextmanager
     async def running(self, _: object = None) -> AsyncIterator[None]:
         """Follows the topics while the block lasts; the catalog as it is now is kept, should it be broken later."""
         await self._keep_catalog()
-        parts = (self.pulse, self.statuses, self._controls)
-        for part in parts:
+        for part in self._parts:
             await part.start()
         try:
             yield
         finally:
-            for part in parts:
+            for part in self._parts:
                 await part.stop()
             await self._writer.stop()
 

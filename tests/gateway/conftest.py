@@ -11,6 +11,7 @@ from outreach_stream.catalog.memory import MemoryCatalog
 from outreach_stream.cli.demo.stage import example_catalog
 from outreach_stream.gateway.api import build
 from outreach_stream.gateway.service import Gateway
+from outreach_stream.settings import Settings
 
 type Open = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -19,7 +20,7 @@ type Open = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 async def open_gateway(
     bootstrap: str, catalog: MemoryCatalog | FolderCatalog | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    gateway = Gateway(bootstrap, (catalog or FolderCatalog(example_catalog())).current)
+    gateway = Gateway(bootstrap, (catalog or FolderCatalog(example_catalog())).current, Settings())
     api = build(gateway)
     async with (gateway.running(api),
                 httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://gateway") as client):
