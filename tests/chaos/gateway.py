@@ -12,13 +12,13 @@ from .system import System
 MAILED = "accepted{}@example.com"
 
 
-async def gateway(system: System) -> str:
-    """Start the system's gateway; returns its URL."""
+async def gateway(system: System, name: str = "gateway") -> str:
+    """Start a gateway of the system's under `name`; returns its URL."""
     def url() -> str | None:
-        found = re.search(r"http://127\.0\.0\.1:\d+", system.workers.log("gateway"))
+        found = re.search(r"http://127\.0\.0\.1:\d+", system.workers.log(name))
         return found and found[0]
 
-    system.workers.run("gateway", sys.executable, "-m", "outreach_stream.cli", "gateway", "--port", "0")
+    system.workers.run(name, sys.executable, "-m", "outreach_stream.cli", "gateway", "--port", "0")
     await system.until(lambda: url() is not None, 30, lambda: "the gateway does not listen")
     return url()
 

@@ -42,7 +42,7 @@ class System:
         self.people = self.content.people
         self.workers = Workers(folder, {
             **os.environ, "OUTREACH_KAFKA_BOOTSTRAP": bootstrap, "OUTREACH_CATALOG": str(self.catalog),
-            "OUTREACH_OUTPUT_DIR": str(self.output), "OUTREACH_STATE_DIR": str(folder / "state"),
+            "OUTREACH_OUTPUT": str(self.output), "OUTREACH_STATE_DIR": str(folder / "state"),
             "OUTREACH_SESSION_TIMEOUT": str(session_timeout), "OUTREACH_DRAIN_TIMEOUT": str(drain_timeout),
             "OUTREACH_LOG_FORMAT": "json",
             "OUTREACH_REPLICATION": str(replication),

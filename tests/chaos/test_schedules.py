@@ -43,3 +43,8 @@ async def test_two_tickers_and_a_kill_in_mid_slot_are_one_run_for_each_slot(syst
     log = running.log(status)
     assert datetime.fromisoformat(log["run"]["slot"]) == slots[-1]
     assert 0 <= log["run"]["lateness"] < 10
+
+
+async def test_every_door_opens_once_for_each_key_and_slot(played):
+    """Two tickers, two gateways and ten clients that repeat themselves, through a restart of the broker."""
+    await played("two tickers, two gateways, ten clients, and a broker restart")
