@@ -22,7 +22,7 @@ ENV PATH=/app/.venv/bin:$PATH \
     OUTREACH_LOG_FORMAT=json \
     OUTREACH_CATALOG=/app/catalog \
     OUTREACH_STATE_DIR=/app/state \
-    OUTREACH_OUTPUT_DIR=/app/output \
+    OUTREACH_OUTPUT=/app/output \
     OUTREACH_GATEWAY_HOST=0.0.0.0
 USER outreach
 EXPOSE 8000

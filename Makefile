@@ -1,6 +1,6 @@
 # `make` lists the targets. Every one of them builds .venv first if it isn't there or is out of date.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-long check bench chaos rate clean
+.PHONY: help setup demo test test-unit test-long check bench chaos rate screenshots clean
 
 # A home that is missing or read-only (containers, build machines) must not matter: caches then live here.
 ifeq ($(shell test -w "$$HOME" && echo yes),)
@@ -48,6 +48,9 @@ bench: $(READY) ## measure what docs/benchmarks.md quotes; BENCH=mime for one of
 	@for script in $(or $(BENCH:%=benchmarks/%.py),$(wildcard benchmarks/*.py)); do \
 	    echo "== $$script"; .venv/bin/python $$script $(ARGS) || exit 1; \
 	done
+
+screenshots: $(READY) ## take the pictures of the page in docs/images anew, of a system that runs (needs Chromium)
+	@.venv/bin/python -m tests.browser.screenshots
 
 clean: ## remove what was built, cached or kept here; output/ stays
 	rm -rf .venv .tools state dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -75,7 +75,7 @@ class Stage:
         self.folder, self.record = folder, folder / "inbox.jsonl"
         write_catalog(folder / "catalog", people, concurrency)
         self.env = {**os.environ, "OUTREACH_KAFKA_BOOTSTRAP": bootstrap, "OUTREACH_CATALOG": str(folder / "catalog"),
-                    "OUTREACH_OUTPUT_DIR": str(folder / "output"), "OUTREACH_STATE_DIR": str(folder / "state"),
+                    "OUTREACH_OUTPUT": str(folder / "output"), "OUTREACH_STATE_DIR": str(folder / "state"),
                     "OUTREACH_LOG_LEVEL": "warning"}
         self.processes: dict[str, subprocess.Popen[str]] = {}
 

@@ -54,6 +54,8 @@ SEND_RESULT = Topic("send.result", "run id", "SendResult: one recipient's outcom
                     public=True)
 RUN_STATUS = Topic("run.status", "run id", "RunStatus: state and counts of a run", "runs", 30 * DAY, compacted=True,
                    public=True)
+SUPPRESSION = Topic("suppression", "one partition", "Unsubscribed: an address that gets no mail of a list", "one", None,
+                    compacted=True, public=True)
 CONTROL = Topic("control", "one partition", "one key per matter: pause, cancel, throttle, fuse", "one", None,
                 compacted=True)
 DEAD_LETTER = Topic("dead.letter", "source partition", "original bytes of what could not be decoded, with the reason",
@@ -61,7 +63,8 @@ DEAD_LETTER = Topic("dead.letter", "source partition", "original bytes of what c
 
 FLOW = (
     WORKFLOW_TRIGGERED, RUN_EVENT, RUN_ADMITTED, RUN_ADMITTED_EXPRESS, WORKFLOW_SPEC, RUN_CHUNK, RUN_PLANNED,
-    SEND_REQUESTED, SEND_REQUESTED_EXPRESS, LANE_PROGRESS, SEND_RESULT, RUN_STATUS, CONTROL, DEAD_LETTER,
+    SEND_REQUESTED, SEND_REQUESTED_EXPRESS, LANE_PROGRESS, SEND_RESULT, RUN_STATUS, SUPPRESSION, CONTROL,
+    DEAD_LETTER,
 )
 """All topics in flow order."""
 

@@ -27,7 +27,10 @@ from outreach_stream.domain.lanes import lanes_for
 from outreach_stream.engines.config import EngineConfig
 from outreach_stream.engines.missing import MissingEngine
 from outreach_stream.engines.registry import build
+from outreach_stream.recipients.unsubscribed import Unsubscribed
+from outreach_stream.recipients.unsubscribing import links_of
 from outreach_stream.rendering.composer import Briefs
+from outreach_stream.runs.log_store import log_store
 from outreach_stream.settings import Settings
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.instance import hold
@@ -37,6 +40,7 @@ from outreach_stream.streaming.readers import RangeReaders
 from outreach_stream.streaming.tables import MergedTable
 from outreach_stream.streaming.views import View
 from outreach_stream.streaming.worker import run
+from outreach_stream.telemetry.endpoint import Listening
 
 log = structlog.get_logger()
 
@@ -68,13 +72,13 @@ def catalog_of(settings: Settings) -> CatalogSource:
     return catalog
 
 
-def log_delivery(settings: Settings) -> Callable[[Path], None] | None:
+def log_delivery(settings: Settings) -> Callable[[str], None] | None:
     """What brings finished logs to the catalog's API, begun; None: the catalog is a folder."""
     if isinstance(settings.catalog, Path):
         return None
     from outreach_stream.catalog.rest_logs import LogDelivery  # noqa: PLC0415 - the HTTP client, where it is used
 
-    delivery = LogDelivery(settings.catalog, settings.catalog_token, settings.output_dir)
+    delivery = LogDelivery(settings.catalog, settings.catalog_token, log_store(settings.output))
     delivery.start()
     return delivery.note
 
@@ -93,7 +97,8 @@ def new_app(role: str, settings: Settings, data_dir: Path) -> StreamApp:
     data_dir.mkdir(parents=True, exist_ok=True)
     return StreamApp(app_id, bootstrap=settings.kafka_bootstrap, data_dir=data_dir,
                      session_timeout=settings.session_timeout, instance_id=hold(data_dir, app_id),
-                     limits=Limits.of_drain(settings.drain_timeout), topic_replication_factor=settings.replication)
+                     limits=Limits.of_drain(settings.drain_timeout), min_insync=settings.insync,
+                     topic_replication_factor=settings.replication)
 
 
 def started[T: Reader](app: StreamApp, reader: T) -> T:
@@ -131,6 +136,14 @@ def controlled(app: StreamApp, settings: Settings) -> Control:
     return control
 
 
+def unsubscribed_of(app: StreamApp, settings: Settings) -> Unsubscribed:
+    """Who has left which list, kept up to date, and known before anything of an assignment is delivered."""
+    assert settings.kafka_bootstrap
+    lists = Unsubscribed()
+    started(app, View(settings.kafka_bootstrap, topics.SUPPRESSION.name, lists.note, spawn=app.spawn, keep=False))
+    return lists
+
+
 def spec_reader(specs: View) -> Callable[[str], Awaitable[bytes]]:
     """Reads specs by digest. One that is not in view is waited for once, then only looked for: it holds nobody up."""
     missed: set[str] = set()
@@ -152,10 +165,10 @@ def aggregator(settings: Settings, data_dir: Path) -> StreamApp:
     app, layout = new_app("aggregator", settings, data_dir), settings.layout()
     assert settings.kafka_bootstrap
     track = Track(app, layout, controlled(app, settings))
-    Admit(app, catalog.current, layout).register()
+    Admit(app, catalog.current, layout, unsubscribing=settings.unsubscribing).register()
     track.register()
     Sweep(app, track).register()
-    Finalize(app, track, catalog.current, settings.output_dir, settings.kafka_bootstrap,
+    Finalize(app, track, catalog.current, log_store(settings.output), settings.kafka_bootstrap,
              deliver=log_delivery(settings)).register()
     return app
 
@@ -174,7 +187,8 @@ def dispatcher(settings: Settings, data_dir: Path) -> StreamApp:
     assert settings.kafka_bootstrap
     reader = started(app, RangeReaders(settings.kafka_bootstrap))
     chunks = StoredChunks(reader, layout.runs)
-    materials = SpecMaterials(viewed(app, settings, topics.WORKFLOW_SPEC), chunks)
+    materials = SpecMaterials(viewed(app, settings, topics.WORKFLOW_SPEC), chunks, links_of(settings),
+                              unsubscribed_of(app, settings))
     progress = viewed(app, settings, topics.LANE_PROGRESS, LaneProgress.model_validate_json)
     orders = controlled(app, settings)
 
@@ -195,7 +209,7 @@ def sender(settings: Settings, data_dir: Path) -> StreamApp:
     catalog = catalog_of(settings)
     app, layout = new_app("sender", settings, data_dir), settings.layout()
     warn_of(catalog.current().engines)
-    briefs = Briefs(spec_reader(viewed(app, settings, topics.WORKFLOW_SPEC)))
+    briefs = Briefs(spec_reader(viewed(app, settings, topics.WORKFLOW_SPEC)), links_of(settings))
 
     def desk(engine_id: str) -> Desk:
         config = catalog.current().engines.get(engine_id)
@@ -221,7 +235,8 @@ def sender(settings: Settings, data_dir: Path) -> StreamApp:
         publish=send.publisher(app, layout.runs), hand_on=send.hander_on(app), briefs=briefs.get, desk=desk,
         express=lambda topic: topic == topics.SEND_REQUESTED_EXPRESS.name,
         own_work=lambda topic, partition: app.own_work(TP(topic, partition)), tell=send.teller(app),
-        spawn=app.spawn, clock=wall_clock, control=controlled(app, settings))), limits)
+        spawn=app.spawn, clock=wall_clock, control=controlled(app, settings),
+        unsubscribed=unsubscribed_of(app, settings).has)), limits)
     return app
 
 
@@ -230,6 +245,6 @@ ROLES: dict[str, Callable[[Settings, Path], StreamApp]] = {
 """The roles of `outreach worker`, in flow order."""
 
 
-def run_role(role: str, settings: Settings, data_dir: Path | None = None) -> int:
+def run_role(role: str, settings: Settings, data_dir: Path | None = None, listening: Listening | None = None) -> int:
     """Run one role in this process until SIGTERM or SIGINT; returns the exit code."""
-    return run(ROLES[role](settings, data_dir or settings.state_dir / role))
+    return run(ROLES[role](settings, data_dir or settings.state_dir / role), listening)

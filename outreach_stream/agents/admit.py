@@ -33,8 +33,10 @@ class Admit:
     """The agent of `workflow.triggered`."""
 
     def __init__(self, app: StreamApp, catalog: CatalogProvider, layout: topics.Layout, *,
-                 clock: Clock = wall_clock) -> None:
+                 clock: Clock = wall_clock, unsubscribing: bool = False) -> None:
+        """`unsubscribing`: links to unsubscribe can be made."""
         self._app, self._catalog, self._layout, self._clock = app, catalog, layout, clock
+        self._unsubscribing = unsubscribing
         self._known_specs: set[str] = set()     # digests that this process has published
 
     def register(self) -> None:
@@ -74,7 +76,7 @@ class Admit:
         place = f"{record.topic}:{record.partition}:{record.offset}"
         decided = admit(trigger, catalog, Arrival(
             trigger_id=trigger_id or place, sent_at=record.timestamp / 1000, now=self._clock(),
-            lanes=self._layout.lanes, longest_run=topics.LONGEST_RUN))
+            lanes=self._layout.lanes, longest_run=topics.LONGEST_RUN, unsubscribing=self._unsubscribing))
         if len(decided.event.encode()) > REQUEST_LIMIT:
             raise RecordTooLarge("its ids alone are")
         return decided

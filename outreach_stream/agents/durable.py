@@ -66,3 +66,4 @@ async def bury_all(app: StreamApp, batch: Batch, reasons: dict[int, str]) -> Non
         log.warning("record_buried", topic=batch.tp.topic, partition=batch.tp.partition,
                     offset=batch.records[i].offset, reason=reason)
         await bury(app.aiokafka_producer, batch, i, reason)
+        app.buried[batch.tp.topic] += 1

@@ -60,4 +60,5 @@ class PlanIntake:
 
     def _report(self, plan: RunPlanned) -> RunPlanReported:
         return RunPlanReported(run_id=plan.run_id, total=plan.total, skipped=plan.skipped, chunks=plan.chunks,
-                               error=plan.error, warning=plan.warning, cancelled=plan.cancelled, at=self._clock())
+                               error=plan.error, warning=plan.warning, cancelled=plan.cancelled,
+                               due=[(group.at, group.recipients) for group in plan.due], at=self._clock())

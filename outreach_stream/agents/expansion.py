@@ -1,8 +1,10 @@
 """The runs being expanded in this process, by partition and engine, and what is noted of them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 
 import structlog
@@ -11,6 +13,7 @@ from pydantic import ValidationError
 
 from outreach_stream.agents.chunks import Records
 from outreach_stream.agents.lanes import LaneTopic
+from outreach_stream.agents.readings import of_expansion
 from outreach_stream.agents.unreadable import problem
 from outreach_stream.dispatch.expander import Expander, World
 from outreach_stream.dispatch.plans import PlanEntry, merged
@@ -53,6 +56,8 @@ class Expansion:
         self._expanders: dict[tuple[int, str], Expander] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._draining = False
+        self.requested: Counter[str] = Counter()    # by engine, since the process began
+        app.sources.append(partial(of_expansion, self))
         app.on_drain.append(self._pause)
         app.before_release.append(self._settle)
         app.on_released.append(self._stop)
@@ -82,7 +87,11 @@ class Expansion:
     def _world(self, partition: int) -> World:
         return World(chunks=self._chunks, lanes=self._lanes, plans=_PartitionPlans(self._table, partition),
                      rate_of=self._rate_of, ahead=self._ahead, clock=self._clock, orders=self._orders,
-                     may_act=lambda: self._app.lease.valid() and not self._draining)
+                     may_act=lambda: self._app.lease.valid() and not self._draining, requested=self.requested)
+
+    def under_way(self) -> Iterator[tuple[str, int]]:
+        """How many runs of each engine are not expanded to their end."""
+        yield from ((engine, expander.runs) for (_, engine), expander in self._expanders.items())
 
     # --- the life of the partitions ---
     def _pause(self) -> None:

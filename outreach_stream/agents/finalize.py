@@ -1,8 +1,9 @@
 """finalize: writes the JSON log of each run that has ended, and says where it is."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from outreach_stream import topics
 from outreach_stream.agents.admit import CatalogProvider
 from outreach_stream.agents.durable import bury_all, make_durable
 from outreach_stream.agents.published import KafkaPublished
+from outreach_stream.agents.readings import of_logs
 from outreach_stream.agents.side_loop import SideLoop
 from outreach_stream.agents.track import Track
 from outreach_stream.catalog.snapshot import CatalogErrors
@@ -19,7 +21,8 @@ from outreach_stream.domain.clock import Clock, wall_clock
 from outreach_stream.domain.events import RunLogged
 from outreach_stream.domain.states import RunState
 from outreach_stream.runs.log import LogJob, write_log
-from outreach_stream.runs.log_head import log_head, log_path
+from outreach_stream.runs.log_head import log_head, log_name
+from outreach_stream.runs.log_store import LogStore
 from outreach_stream.runs.record import RunRecord
 from outreach_stream.runs.status import counts_of
 from outreach_stream.streaming.app import StreamApp
@@ -40,20 +43,27 @@ _ENDED = {state.value for state in RunState if state.terminal}
 class Finalize:
     """The agent of `run.status`: every ended run without a log is a log to be written, however long that takes."""
 
-    def __init__(self, app: StreamApp, track: Track, catalog: CatalogProvider, output_dir: Path, bootstrap: str, *,
-                 clock: Clock = wall_clock, deliver: Callable[[Path], None] | None = None) -> None:
-        """`deliver` is told of each log that is written, before the run's end says so; it blocks on the disk only."""
+    def __init__(self, app: StreamApp, track: Track, catalog: CatalogProvider, store: LogStore, bootstrap: str, *,
+                 clock: Clock = wall_clock, deliver: Callable[[str], None] | None = None) -> None:
+        """`deliver` is told the name of each log that is written, before the run's end says so; it may block."""
         self._app, self._track, self._catalog, self._clock = app, track, catalog, clock
-        self._output_dir, self._bootstrap, self._deliver = output_dir, bootstrap, deliver
+        self._store, self._bootstrap, self._deliver = store, bootstrap, deliver
         self._writers = asyncio.Semaphore(AT_A_TIME)
         self._side = SideLoop("run-logs")
         self._jobs: dict[str, asyncio.Task[None]] = {}
+        self.logged: Counter[RunState] = Counter()  # runs that ended so and whose log was written here
 
     def register(self) -> None:
         """Have the app write logs."""
         self._app.agent(self._app.batch_topic(topics.RUN_STATUS.name), name="finalize")(self._agent)
         self._app.on_drain.append(self._give_up)
         self._app.on_released.append(self._side.stop)
+        self._app.sources.append(partial(of_logs, self))
+
+    @property
+    def due(self) -> int:
+        """Logs that are being written, or wait for it."""
+        return len(self._jobs)
 
     async def _agent(self, stream: Any) -> None:
         async for batch in self._app.batches(stream):
@@ -119,15 +129,17 @@ class Finalize:
         if record.request is None or record.ending is None:
             return
         config = await asyncio.to_thread(self._engine_config, record.request.engine)
-        job = LogJob(log_path(self._output_dir, record.request), log_head(record, counts_of(record, run.ends), config),
+        job = LogJob(log_name(record.request), log_head(record, counts_of(record, run.ends), config),
                      record.plan, dict(book.tallies(run_id)), record.request.recipients or (),
                      given_up=record.given_up is not None)
-        recipients = await self._side.run(_write(job, self._bootstrap, partition))
+        recipients = await self._side.run(_write(job, self._bootstrap, partition, self._store))
         if self._deliver:
-            await asyncio.to_thread(self._deliver, job.path)
-        event = RunLogged(run_id=run_id, log=str(job.path), at=self._clock())
+            await asyncio.to_thread(self._deliver, job.name)
+        event = RunLogged(run_id=run_id, log=self._store.place(job.name), at=self._clock())
         await produce(self._app.aiokafka_producer, topics.RUN_EVENT.name, partition,
                       [Record(run_id.encode(), event.encode())])
+        if record.state:
+            self.logged[record.state] += 1
         book.apply([event])     # at once, so that the same status, published again, finds it
         log.info("run_logged", run_id=run_id, recipients=recipients)
         await self._take_orders_back(record, run_id)
@@ -148,9 +160,9 @@ class Finalize:
         return config.model_dump(mode="json") if config else None
 
 
-async def _write(job: LogJob, bootstrap: str, partition: int) -> int:
+async def _write(job: LogJob, bootstrap: str, partition: int, store: LogStore) -> int:
     async with KafkaPublished(bootstrap, partition) as published:
-        return await write_log(job, published)
+        return await write_log(job, published, store)
 
 
 class _UnreadableError(ValueError):

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 from contextlib import asynccontextmanager
 from itertools import batched
 from pathlib import Path
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -21,8 +22,11 @@ from outreach_stream.recipients.failures import RecipientsFailed
 from outreach_stream.recipients.intake import Columns, Intake
 from outreach_stream.recipients.query import Rows, stream
 from outreach_stream.recipients.suppression import read_suppression_file, suppressed_for
+from outreach_stream.recipients.unsubscribed import Unsubscribed
+from outreach_stream.recipients.unsubscribing import Links
 from outreach_stream.rendering.composer import SpecComposer
 from outreach_stream.rendering.failures import TemplateErrors
+from outreach_stream.scheduling.local import COLUMN, LocalTimes, counted_from, zone_named
 
 SPEC_WAIT = 10.0
 """Seconds until a spec that was written before its run must have come into view."""
@@ -42,17 +46,19 @@ class Specs(Protocol):
 class CompiledSpec:
     """A spec and its compiled parts; raises `TemplateErrors`."""
 
-    def __init__(self, spec: WorkflowSpec) -> None:
+    def __init__(self, spec: WorkflowSpec, links: Links | None) -> None:
         self.workflow, self.policy = spec.workflow, spec.policy
-        self.composer = SpecComposer(spec)
+        self.composer = SpecComposer(spec, links)
 
 
 class SpecMaterials:
     """Materials of runs; the specs used last stay compiled."""
 
-    def __init__(self, specs: Specs, chunks: ChunkReader) -> None:
-        """`chunks`: where the recipients of earlier runs lie."""
-        self._specs, self._chunks = specs, chunks
+    def __init__(self, specs: Specs, chunks: ChunkReader, links: Links | None = None,
+                 unsubscribed: Unsubscribed | None = None) -> None:
+        """`chunks`: where the recipients of earlier runs lie; `unsubscribed`: who has left which list."""
+        self._specs, self._chunks, self._links = specs, chunks, links
+        self._unsubscribed = unsubscribed or Unsubscribed()
         self._compiled: OrderedDict[str, CompiledSpec] = OrderedDict()
         self._suppression = SuppressionFiles()
         self._missed = Recent()
@@ -65,12 +71,13 @@ class SpecMaterials:
         self._compiled.move_to_end(run.spec)
         if len(self._compiled) > COMPILED:
             self._compiled.popitem(last=False)
-        return RunMaterial(run, compiled, self._suppression, self._chunks)
+        left = self._unsubscribed.of(compiled.workflow.unsubscribe)
+        return RunMaterial(run, compiled, self._suppression, self._chunks, left)
 
     async def _compile(self, digest: str, patience: float) -> CompiledSpec:
         try:
             found = await self._specs.wait_for(digest.encode(), 0.0 if digest in self._missed else patience)
-            return CompiledSpec(WorkflowSpec.read(found))
+            return CompiledSpec(WorkflowSpec.read(found), self._links)
         except TimeoutError as error:
             self._missed.add(digest)
             raise CannotPlan(f"its spec {digest} is not to be found in workflow.spec", retriable=True) from error
@@ -105,13 +112,22 @@ class RunMaterial:
 
     def __init__(
         self, run: RunRequested, spec: CompiledSpec, suppression: SuppressionFiles, chunks: ChunkReader,
+        left: Container[str],
     ) -> None:
-        self._run, self._spec, self._suppression, self._chunks = run, spec, suppression, chunks
+        self._run, self._spec, self._suppression, self._chunks, self._left = run, spec, suppression, chunks, left
         self.composer, self.policy = spec.composer, spec.policy
 
     def missing(self, columns: Sequence[str]) -> list[str]:
         """A sentence for each variable that nobody brings."""
         return self.composer.template.check(columns, list(self._run.parameters))
+
+    def local_times(self) -> LocalTimes | None:
+        """By the workflow's `local_time`; a replay is what somebody wants now, and waits for no clock."""
+        run, workflow = self._run, self._spec.workflow
+        if workflow.local_time is None or run.replay is not None:
+            return None
+        zone = zone_named(run.parameters.get(COLUMN)) or ZoneInfo(workflow.default_timezone)
+        return LocalTimes(workflow.local_time, zone, counted_from(run.triggered_at, run.slot, run.deadline))
 
     @asynccontextmanager
     async def people(self) -> AsyncIterator[People]:
@@ -141,8 +157,8 @@ class RunMaterial:
     async def _intake(self) -> Intake:
         rule = self._spec.workflow.suppression
         if rule is not None and rule.file is not None:
-            return Intake(await self._suppression.read(rule.file))
-        return Intake(await suppressed_for(self._spec.workflow, self._run.parameters))
+            return Intake(await self._suppression.read(rule.file), self._left)
+        return Intake(await suppressed_for(self._spec.workflow, self._run.parameters), self._left)
 
     def _inline(self, intake: Intake, recipients: Sequence[InlineRecipient]) -> People:
         columns = sorted({name for recipient in recipients for name in recipient.variables})

@@ -1,13 +1,16 @@
 """plan: a run with a query (or a long list) becomes chunks and one plan."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection
+from functools import partial
 
 import structlog
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from outreach_stream.agents.durable import bury_all, make_durable
+from outreach_stream.agents.readings import of_planning
 from outreach_stream.agents.run_events import RunEvents
 from outreach_stream.agents.unreadable import problem
 from outreach_stream.dispatch.cancelling import Cancelling
@@ -71,8 +74,15 @@ class Planning:
         self._cancelling = Cancelling(orders)
         self._tasks: set[asyncio.Task[None]] = set()
         self._planned = Recent()
+        self.results: Counter[str] = Counter()  # plans made: planned, failed, cancelled
         self._turns = asyncio.Semaphore(planners)
+        app.sources.append(partial(of_planning, self))
         app.on_drain.append(self._cancel)
+
+    @property
+    def under_way(self) -> int:
+        """Runs that are being planned, or wait for it."""
+        return len(self._tasks)
 
     def begin(self, batch: Batch, i: int) -> None:
         """Plan the run of one record when its turn comes, in a task."""
@@ -133,5 +143,6 @@ class Planning:
         await produce(self._app.aiokafka_producer, RUN_PLANNED.name, partition,
                       [Record(planned.run_id.encode(), planned.encode())])
         self._planned.add(planned.run_id)
+        self.results["failed" if planned.error else "cancelled" if planned.cancelled else "planned"] += 1
         _log.info("run_planned", run_id=planned.run_id, engine=planned.engine, total=planned.total,
                   skipped=planned.skipped, error=planned.error, cancelled=planned.cancelled)

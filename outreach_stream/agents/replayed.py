@@ -7,7 +7,8 @@ from typing import Any
 
 from outreach_stream.dispatch.ports import CannotPlan, ChunkGone, ChunkReader, Decided, People
 from outreach_stream.dispatch.requests import Snapshot, read_chunk
-from outreach_stream.domain.events import ReplayedChunk, RunRequested
+from outreach_stream.domain.chunks import ReplayedChunk
+from outreach_stream.domain.events import RunRequested
 from outreach_stream.domain.triggers import Replay
 from outreach_stream.recipients.intake import Intake, Recipient
 

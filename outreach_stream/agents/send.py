@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from outreach_stream import topics
 from outreach_stream.agents.by_run import produce_by_run
 from outreach_stream.agents.cloud_events import cloud_headers
 from outreach_stream.agents.durable import bury_all
+from outreach_stream.agents.readings import of_floor
 from outreach_stream.agents.unreadable import problem
 from outreach_stream.delivery.desk import Allowance, Tell
 from outreach_stream.delivery.floor import Floor
@@ -47,6 +49,7 @@ def register(app: StreamApp, floor: Floor, limits: Callable[[], Mapping[str, All
     def assigned(tps: frozenset[TP]) -> None:
         floor.assigned({tp.partition for tp in tps if tp.topic == topics.SEND_REQUESTED.name})
 
+    app.sources.append(partial(of_floor, floor))
     app.on_assigned.append(assigned)
     app.on_drain.append(floor.rest)
     app.before_release.append(floor.last_words)

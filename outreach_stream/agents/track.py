@@ -1,9 +1,10 @@
 """track: the runs' book-keeper. Publishes new runs for planning, counts results, says where each run stands."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,11 +15,13 @@ from outreach_stream import topics
 from outreach_stream.agents.by_run import produce_by_run
 from outreach_stream.agents.cloud_events import cloud_headers
 from outreach_stream.agents.durable import bury_all, make_durable
+from outreach_stream.agents.readings import of_runs
 from outreach_stream.agents.unreadable import problem
 from outreach_stream.domain.clock import Clock, wall_clock
 from outreach_stream.domain.control import Control, Subject
 from outreach_stream.domain.events import RUN_EVENT, ReplayRequested, RunEvent, RunRequested, RunStatus
 from outreach_stream.domain.identity import partition_of
+from outreach_stream.domain.states import RunState
 from outreach_stream.runs.book import Book, Touched
 from outreach_stream.runs.replay import replayed
 from outreach_stream.runs.results import MalformedResultError, Result, read_result
@@ -58,6 +61,11 @@ class Track:
         self._app.on_released.append(self._books.clear)
         self.control.listeners.append(self._ordered)
         self._app.task(self._tell_progress)
+        self._app.sources.append(partial(of_runs, self))
+
+    def states(self) -> Counter[RunState]:
+        """How many of the runs in memory are in which state."""
+        return sum((book.states() for book in self._books.values()), Counter())
 
     def book(self, partition: int) -> Book:
         """The book of a partition that is ours; what is in it is read from the tables as it is asked for."""

@@ -8,6 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from outreach_stream.broker.access import kafka_access
 from outreach_stream.broker.errors import BrokerUnreachableError, TopicCreationError
 from outreach_stream.broker.layout import Problem, TopicState, problems, topic_config
 from outreach_stream.topics import FLOW, Layout
@@ -16,15 +17,16 @@ VISIBLE_TIMEOUT = 30.0
 """Seconds until a broker must show the topics it has said to be created."""
 
 
-async def create_topics(bootstrap: str, layout: Layout, replication: int = 1) -> list[str]:
+async def create_topics(bootstrap: str, layout: Layout, replication: int = 1, insync: int = 1) -> list[str]:
     """Create every topic that is not there; returns their names. Topics that are there are left as they are.
 
-    May be called by several processes at once. Returns when the broker shows all topics.
+    Each has `replication` replicas, of which `insync` must have a record before it counts. May be called by several
+    processes at once. Returns when the broker shows all topics.
     """
     async with _admin(bootstrap) as admin:
         there = await _described(admin)
         new = [
-            NewTopic(topic.name, layout.partitions(topic), replication, topic_configs=topic_config(topic, replication))
+            NewTopic(topic.name, layout.partitions(topic), replication, topic_configs=topic_config(topic, insync))
             for topic in FLOW if topic.name not in there
         ]
         if not new:
@@ -48,9 +50,9 @@ def _created(response: object) -> list[str]:
     return names
 
 
-async def check_topics(bootstrap: str, layout: Layout) -> list[Problem]:
+async def check_topics(bootstrap: str, layout: Layout, replication: int = 1, insync: int = 1) -> list[Problem]:
     """What is wrong with the topics of the broker at `bootstrap`; an empty list is good news."""
-    return problems(layout, await describe_topics(bootstrap))
+    return problems(layout, await describe_topics(bootstrap), replication, insync)
 
 
 async def describe_topics(bootstrap: str) -> dict[str, TopicState]:
@@ -63,18 +65,23 @@ async def describe_topics(bootstrap: str) -> dict[str, TopicState]:
             resource[3]: {entry[0]: entry[1] for entry in resource[4]}
             for response in responses for resource in response.resources
         }
-    return {name: TopicState(partitions, configs.get(name, {})) for name, partitions in there.items()}
+    return {name: TopicState(len(replicas), configs.get(name, {}), min(replicas, default=0))
+            for name, replicas in there.items()}
 
 
-async def _described(admin: AIOKafkaAdminClient) -> dict[str, int]:
-    """Partition counts of our topics. All topics are asked for: asking by name would create a missing one."""
-    found = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+async def _described(admin: AIOKafkaAdminClient) -> dict[str, list[int]]:
+    """How many replicas each partition of our topics has.
+
+    All topics are asked for: asking by name would create a missing one.
+    """
+    found = {topic["topic"]: [len(partition["replicas"]) for partition in topic["partitions"]]
+             for topic in await admin.describe_topics()}
     return {topic.name: found[topic.name] for topic in FLOW if topic.name in found}
 
 
 @asynccontextmanager
 async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=20_000)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=20_000, **kafka_access())
     try:
         await admin.start()
     except (KafkaError, OSError) as error:

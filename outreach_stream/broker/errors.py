@@ -29,5 +29,13 @@ class BrokerUnreachableError(BrokerError):
     """Nobody answers at the bootstrap address."""
 
 
+class AccessRefusedError(BrokerUnreachableError):
+    """A broker answers and does not let us in: certificate, login or protocol. Waiting would not help."""
+
+
+class AccessSettingError(BrokerError):
+    """A setting of how Kafka is reached points at something that cannot be read: nothing was tried."""
+
+
 class TopicCreationError(BrokerError):
     """The broker refused to create a topic."""

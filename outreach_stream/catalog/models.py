@@ -1,19 +1,23 @@
 """What a catalog holds beside engines: workflows and templates, strict and frozen."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, ValidationInfo
 
 from outreach_stream.catalog.attached import LARGEST_FILES, Attachment
 from outreach_stream.catalog.beside import Beside
 from outreach_stream.catalog.headers import FeedbackId, Headers, Tags
+from outreach_stream.catalog.timing import Timing
 from outreach_stream.domain.policy import WhenInDoubt, WhenStopped
 from outreach_stream.rules import Ruled, rule
-from outreach_stream.topics import DAY, LONGEST_RUN
 from outreach_stream.values import Address, Duration, Identifier, Line, Strict
 
 _RESERVED = frozenset({"email", "name"})
+
+URL_VARIABLE = "unsubscribe_url"
+"""The template's variable that holds the recipient's link, where a workflow says `unsubscribe`."""
+
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -107,7 +111,7 @@ class RetryRule(Ruled):
         return "first is longer than longest: write a shorter first, or a longer longest" if shrinks else None
 
 
-class Workflow(Ruled):
+class Workflow(Timing):
     """Who gets which mail, from whom, through which engines, and by when."""
 
     id: Identifier
@@ -122,10 +126,6 @@ class Workflow(Ruled):
     """None: the recipients come with the trigger."""
     parameters: dict[str, Annotated[
         Parameter, BeforeValidator(_parameter, json_schema_input_type=JsonValue)]] = Field(default={})
-    deadline: Duration = "24h"  # type: ignore[assignment]
-    """Seconds from the trigger after which unsent mails expire."""
-    priority: Literal["express", "bulk"] | None = None
-    """Unless the trigger says. None: express for a few recipients that come with the trigger, else bulk."""
     weight: float = Field(default=1.0, gt=0, le=100)
     """Share of the engine beside other runs."""
     retry: RetryRule = RetryRule()
@@ -137,18 +137,14 @@ class Workflow(Ruled):
     suppression: Suppression | None = None
     list_unsubscribe: Annotated[str, AfterValidator(_check_unsubscribe)] | None = None
     """https URL, a template with the recipient's variables: the List-Unsubscribe headers of RFC 8058."""
+    unsubscribe: Identifier | None = None
+    """Name of the list by which recipients leave: its headers, its link and its suppression are ours."""
     headers: Headers = Field(default={})
     """Further headers by name. Templates with the recipient's variables; one that comes out empty is left out."""
     feedback_id: FeedbackId | None = None
     """Gmail's Feedback-ID, `a:b:c:sender`: complaints are counted by each of its fields."""
     tags: Tags = ()
     """What the provider's statistics count the mails under. No header: a plain relay is not told."""
-
-    @rule("deadline")
-    def _deadline_fits(self) -> str | None:
-        fits = 0 < self.deadline <= LONGEST_RUN
-        most = f"{LONGEST_RUN // DAY}d"
-        return None if fits else f"deadline must be more than 0s and at most {most}, as topics keep a run"
 
     @rule("parameters")
     def _parameters_fit(self) -> str | None:
@@ -167,6 +163,16 @@ class Workflow(Ruled):
     def _failover_leads_somewhere(self) -> str | None:
         nowhere = self.on_engine_stopped == "failover" and len(self.engines) == 1
         return "on_engine_stopped is failover, but engines names only one: add another" if nowhere else None
+
+    @rule("unsubscribe", at="unsubscribe")
+    def _unsubscribed_one_way(self) -> str | None:
+        both = self.unsubscribe is not None and self.list_unsubscribe is not None
+        return "a mail has one List-Unsubscribe: give either unsubscribe or list_unsubscribe" if both else None
+
+    @rule("unsubscribe", "parameters", at="parameters")
+    def _link_is_no_parameter(self) -> str | None:
+        taken = self.unsubscribe is not None and URL_VARIABLE in self.parameters
+        return f"{URL_VARIABLE} is the recipient's link here, by unsubscribe: choose another name" if taken else None
 
     @rule("suppression")
     def _suppression_has_a_database(self) -> str | None:

@@ -40,6 +40,7 @@ def _check_zone(name: str) -> str:
     return name
 
 
+ZoneName = Annotated[str, AfterValidator(_check_zone)]
 _NO_ZONE = 'is no time zone: write a name of the IANA database, for example "Europe/Berlin" or "UTC"'
 
 
@@ -78,7 +79,7 @@ class Schedule(Ruled):
     """Five fields as in crontab(5), read in `timezone`."""
     at: datetime | None = None
     """One moment; without an offset it is read in `timezone`."""
-    timezone: Annotated[str, AfterValidator(_check_zone)] = "UTC"
+    timezone: ZoneName = "UTC"
     max_lateness: Duration = "1h"  # type: ignore[assignment]  # defaults are validated as they stand in a file
     """Seconds after which a missed slot is not made up for any more."""
     catch_up: CatchUp = "latest"

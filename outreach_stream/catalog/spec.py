@@ -63,7 +63,8 @@ class WorkflowSpec(BaseModel):
         return Policy(
             retry=Retry(rule.attempts, rule.within, rule.first, rule.longest), in_doubt=workflow.in_doubt,
             on_engine_stopped=workflow.on_engine_stopped,
-            routes=[Route(engine, self.lanes[engine]) for engine in workflow.engines if engine in self.lanes])
+            routes=[Route(engine, self.lanes[engine]) for engine in workflow.engines if engine in self.lanes],
+            unsubscribe=workflow.unsubscribe)
 
     def bind(self, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """The trigger's parameters completed by defaults; raises `WrongParameters` for unknown or missing ones."""

@@ -26,13 +26,18 @@ COMMANDS = {
     "ticker": Lazy(_SERVICES, "Trigger what schedules say, once for each slot, until Ctrl-C or SIGTERM.",
                    "ticker:ticker"),
     "broker": Lazy(_SERVICES, "Run a real Kafka of one node in the foreground, until Ctrl-C.", "broker:broker"),
+    "doctor": Lazy(_TROUBLE, "Look at everything that can be wrong here, and say what to do about it.",
+                   "doctor:doctor"),
     "engine": Lazy(_TROUBLE, "Check engines, show which take mail, stop one, let one go on.", "engine:app"),
     "events": Lazy(_TROUBLE, "Print what goes over the topics, decoded.", "events:app"),
     "dead-letters": Lazy(_TROUBLE, "List, show and put back records that could not be read.", "dead_letters:app"),
     "schedule": Lazy(_SETUP, "Show the catalog's schedules, and when they trigger next.", "schedule:app"),
     "recipients": Lazy(_SETUP, "Show whom a workflow would mail now, and who is left out, and why.",
                        "recipients:recipients"),
+    "token": Lazy(_SETUP, "Give others access to the gateway: create API tokens, list them.", "token:app"),
     "topics": Lazy(_SETUP, "Create, check and list the topics.", "topics:app"),
+    "bench": Lazy(_SETUP, "Measure on this machine: recipients a second from trigger to sink, and what each costs.",
+                  "bench:bench"),
     "catalog": Lazy(_SETUP, "Check the catalog of workflows, templates and engines.", "catalog:app"),
 }
 """Every command, in the order of the help."""
@@ -72,13 +77,18 @@ def _explained(error: Exception) -> tuple[str, Exit]:
     """What to say of `error`, and the exit code; raises it again if it is none of a person's business."""
     from pydantic import ValidationError  # noqa: PLC0415 - `outreach --help` needs neither of these
 
-    from outreach_stream.broker.errors import BrokerError  # noqa: PLC0415
+    from outreach_stream.broker.errors import AccessSettingError, BrokerError  # noqa: PLC0415
     from outreach_stream.catalog.snapshot import CatalogErrors  # noqa: PLC0415
+    from outreach_stream.values import UnresolvedReference  # noqa: PLC0415
 
     if isinstance(error, CommandError):
         return str(error), error.code
+    if isinstance(error, AccessSettingError):
+        return str(error), Exit.USAGE
     if isinstance(error, BrokerError):
         return str(error), Exit.BROKER_AWAY
+    if isinstance(error, UnresolvedReference):
+        return f"A secret cannot be read: {error}.", Exit.USAGE
     if isinstance(error, CatalogErrors):
         return "\n".join(["The catalog cannot be used:", *(f"  {problem}" for problem in error.problems)]), Exit.USAGE
     if isinstance(error, ValidationError) and error.title == "Settings":

@@ -11,14 +11,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from outreach_stream.catalog.models import URL_VARIABLE
 from outreach_stream.catalog.snapshot import Catalog, CatalogProblem
 from outreach_stream.catalog.source import Read, catalog_at
 from outreach_stream.catalog.spec import WorkflowSpec, freeze
 from outreach_stream.cli.catalog_serve import serve
 from outreach_stream.cli.exits import CommandError, Exit
+from outreach_stream.cli.progress import busy
 from outreach_stream.engines.config import EngineConfig
+from outreach_stream.recipients.unsubscribing import NOT_SET_UP
 from outreach_stream.rendering.failures import TemplateErrors
-from outreach_stream.rendering.templates import PROVIDED, CompiledTemplate, compile_spec
+from outreach_stream.rendering.templates import CompiledTemplate, compile_spec
 from outreach_stream.settings import Settings, catalog_place, load_settings
 
 app = typer.Typer(name="catalog", help="Workflows, templates and engines.", no_args_is_help=True, add_completion=False)
@@ -40,8 +43,10 @@ def check(
 ) -> None:
     """Read every file, compile every template, and say what is wrong: all of it at once. Exit code 1 if anything is."""
     settings = _settings(path)
-    reading = catalog_at(settings).read()
-    compiled, uncompiled = compile_all(reading)
+    with busy("Reading the catalog …") as say:
+        reading = catalog_at(settings).read()
+        say(f"Compiling {_counted(len(reading.catalog.templates), 'template')} …")
+        compiled, uncompiled = compile_all(reading)
     if problems := sorted([*reading.problems, *uncompiled]):
         _report(problems, as_json=as_json)
         raise typer.Exit(1)
@@ -113,9 +118,21 @@ def _summary(spec: WorkflowSpec, compiled: CompiledTemplate) -> dict[str, object
         "template": spec.template.id,
         "engines": list(spec.workflow.engines),
         "parameters": sorted(spec.workflow.parameters),
-        "columns": sorted(compiled.variables - PROVIDED - set(spec.workflow.parameters)),
+        "columns": sorted(compiled.variables - compiled.provided - set(spec.workflow.parameters)),
         "digest": spec.digest,
+        "warnings": _warnings(spec, compiled),
     }
+
+
+def _warnings(spec: WorkflowSpec, compiled: CompiledTemplate) -> list[str]:
+    """What is right in itself, and should not be left so."""
+    if spec.workflow.unsubscribe is None:
+        return []
+    found = [] if load_settings().unsubscribing else [f"its runs will be refused: {NOT_SET_UP}"]
+    if URL_VARIABLE not in compiled.variables:
+        found.append(f"template {spec.template.id} shows no {{{{ {URL_VARIABLE} }}}}: beside the header, Gmail and "
+                     "Yahoo demand a link that readers see")
+    return found
 
 
 def _report(problems: list[CatalogProblem], *, as_json: bool) -> None:
@@ -132,12 +149,16 @@ def _report(problems: list[CatalogProblem], *, as_json: bool) -> None:
 def _show(catalog: Catalog, compiled: list[tuple[WorkflowSpec, CompiledTemplate]]) -> None:
     table = Table("workflow", "name", "template", "engines", "parameters", "columns it needs")
     for spec, made in compiled:
-        columns = made.variables - PROVIDED - set(spec.workflow.parameters)
+        columns = made.variables - made.provided - set(spec.workflow.parameters)
         table.add_row(*map(escape, (
             spec.workflow.id, spec.workflow.name, spec.template.id, ", ".join(spec.workflow.engines),
             ", ".join(spec.workflow.parameters), ", ".join(sorted(columns)))))
     console = Console()
     console.print(table)
+    for spec, made in compiled:
+        for warning in _warnings(spec, made):
+            console.print(f"Warning: workflow {spec.workflow.id}: {warning}", markup=False, highlight=False,
+                          soft_wrap=True)
     for engine in _engines(catalog):
         for warning in engine.warnings:
             console.print(f"Warning: engine {engine.id}: {warning}", markup=False, highlight=False, soft_wrap=True)

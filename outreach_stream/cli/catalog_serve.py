@@ -30,7 +30,8 @@ def serve(
     """Serve a folder by the contract of catalog APIs (docs/catalog-api.yaml), until Ctrl-C or SIGTERM.
 
     For demos, tests and small installations; a changed file is served at once. Logs of finished runs that are posted to
-    it lie under `received` in OUTREACH_OUTPUT_DIR. It speaks plain HTTP: for other machines put TLS in front of it.
+    it lie under `received` in OUTREACH_OUTPUT, if that is a folder. It speaks plain HTTP: for other machines put TLS in
+    front of it.
     """
     settings = command()
     place = folder or settings.catalog
@@ -40,7 +41,8 @@ def serve(
     if secret is None and not is_loopback(host):
         raise CommandError(f"Whoever reaches {host} could read the catalog: give a --token, such as env:CATALOG_TOKEN.",
                            Exit.USAGE)
-    asyncio.run(_serve(place, (host, port), secret, page, settings.output_dir / RECEIVED))
+    logs = settings.output / RECEIVED if isinstance(settings.output, Path) else None
+    asyncio.run(_serve(place, (host, port), secret, page, logs))
 
 
 def _secret(given: str | None, usual: SecretRef | None) -> str | None:
@@ -51,7 +53,8 @@ def _secret(given: str | None, usual: SecretRef | None) -> str | None:
         raise CommandError(f"--token: {error}", Exit.USAGE) from error
 
 
-async def _serve(folder: Path, at: tuple[str, int], token: str | None, page: int, logs: Path) -> None:
+async def _serve(folder: Path, at: tuple[str, int], token: str | None, page: int,
+                 logs: Path | None) -> None:
     from outreach_stream.catalog.api import build  # noqa: PLC0415 - the web server, only where it is run
     from outreach_stream.gateway.server import bound, serve  # noqa: PLC0415
 

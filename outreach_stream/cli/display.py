@@ -55,6 +55,8 @@ def situation(status: RunStatus) -> list[str]:
     said = ["cancelling"] if status.cancelling else ["paused"] if status.paused else []
     if status.engine_stopped:
         said.append(f"engine {status.engine} stopped: {status.engine_stopped}")
+    if status.next_due and not status.cancelling:
+        said.append(f"{status.not_due:,} due from {status.next_due[:16].replace('T', ' ')} UTC on")
     return said
 
 

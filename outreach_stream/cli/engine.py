@@ -17,10 +17,10 @@ from outreach_stream.cli.order import BY
 from outreach_stream.cli.process import command
 from outreach_stream.cli.readable import readable
 from outreach_stream.domain.clock import wall_clock
-from outreach_stream.domain.control import Control, EngineFuse
+from outreach_stream.domain.control import Control
 from outreach_stream.gateway.controls import Controls
+from outreach_stream.gateway.engine_orders import EngineOrder, resume_order, stop_order
 from outreach_stream.gateway.engines import EngineState, engine_states, ordered_states
-from outreach_stream.gateway.orders import resume_records, stop_record
 from outreach_stream.settings import Settings
 from outreach_stream.streaming.produce import Record
 from outreach_stream.topics import CONTROL
@@ -71,16 +71,15 @@ def stop(
     settings = command()
     readable(settings).warn_of_engine(name)
 
-    async def order() -> EngineFuse | None:
-        before = (await _control(settings)).fuse(name)
-        if before is None:
-            await _write(settings, [stop_record(name, reason, by=BY, at=wall_clock())])
-        return before
+    async def order() -> EngineOrder:
+        given = stop_order(name, reason, await _control(settings), by=BY, at=wall_clock())
+        if given.records:
+            await _write(settings, given.records)
+        return given
 
-    before = asyncio.run(order())
-    _say(name, "stopped", as_json=as_json, told=(
-        f"Engine {name} is stopped already: {before.reason}" if before else
-        f"Engine {name} is stopped. It goes on with: outreach engine resume {name}"))
+    given = asyncio.run(order())
+    _say(name, "stopped", as_json=as_json,
+         told=given.told + (f" It goes on with: outreach engine resume {name}" if given.records else ""))
 
 
 @app.command()
@@ -93,16 +92,15 @@ def resume(name: Name, *, as_json: AsJson = False) -> None:
     settings = command()
     known = readable(settings)
 
-    async def order() -> int:
-        records = resume_records(name, await _control(settings), wall_clock())
-        if not records:
+    async def order() -> EngineOrder:
+        given = resume_order(name, await _control(settings), wall_clock())
+        if not given.records:
             known.check_engine(name)    # one that has left the catalog may still be let go on
-            raise CommandError(f"Engine {name} is neither stopped nor throttled: there is nothing to take back.")
-        await _write(settings, records)
-        return len(records)
+            raise CommandError(given.told)
+        await _write(settings, given.records)
+        return given
 
-    asyncio.run(order())
-    _say(name, "resumed", f"Engine {name} goes on.", as_json=as_json)
+    _say(name, "resumed", asyncio.run(order()).told, as_json=as_json)
 
 
 async def _control(settings: Settings) -> Control:

@@ -4,13 +4,14 @@ import asyncio
 import socket
 from typing import Annotated
 
+import structlog
 import typer
 
-from outreach_stream.cli.exits import CommandError
+from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.kafka import kafka_for
 from outreach_stream.cli.process import service
 from outreach_stream.cli.signals import on_stop
-from outreach_stream.settings import Settings
+from outreach_stream.settings import Settings, is_loopback
 
 
 def gateway(
@@ -22,12 +23,34 @@ def gateway(
     """Serve the HTTP API: trigger runs and look at them.
 
     It serves while Kafka is away, says so, and recovers by itself. Without OUTREACH_KAFKA_BOOTSTRAP the embedded Kafka
-    of the state folder is used, and started if it isn't running. It has no access control: keep it on loopback or
-    behind something that has.
+    of the state folder is used, and started if it isn't running. Without OUTREACH_GATEWAY_TOKENS it asks nobody who
+    they are, and listens on loopback only.
     """
     settings = service(role="gateway")
     at = (host or settings.gateway_host, settings.gateway_port if port is None else port)
+    settings = settings.model_copy(update={"gateway_host": at[0]})
+    _check_access(settings)
     asyncio.run(_serve(settings, _listening(*at)))
+
+
+def _check_access(settings: Settings) -> None:
+    """Whoever may do everything must at least be on this machine. Raises CommandError."""
+    from outreach_stream.gateway.access import tokens_of  # noqa: PLC0415
+    from outreach_stream.gateway.tokens import TokenErrors  # noqa: PLC0415
+
+    try:
+        if tokens_of(settings) is not None:
+            return
+    except TokenErrors as errors:
+        raise CommandError(f"OUTREACH_GATEWAY_TOKENS: the file of tokens cannot be used:\n{errors}",
+                           Exit.USAGE) from errors
+    if not is_loopback(settings.gateway_host) and not settings.gateway_open:
+        raise CommandError(
+            f"Whoever reaches {settings.gateway_host} could mail everybody in your database. Either ask for tokens "
+            "(`outreach token create NAME --scope trigger --file tokens.yaml`, and OUTREACH_GATEWAY_TOKENS=tokens.yaml)"
+            "; or, if something in front of the gateway decides who gets in, say so with OUTREACH_GATEWAY_OPEN=true.",
+            Exit.USAGE)
+    structlog.get_logger().warning("gateway_open", host=settings.gateway_host)
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -49,7 +72,8 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
     async def serve_on(bootstrap: str) -> None:
         stop = asyncio.Event()
         on_stop(stop.set)
-        await serve(build(Gateway(bootstrap, catalog_at(settings).current, settings)), listening, stop)
+        gateway = Gateway(bootstrap, catalog_at(settings).current, settings)
+        await serve(build(gateway), listening, stop, gateway.reads.news.end, proxies=settings.gateway_proxies)
 
     if settings.kafka_bootstrap:    # not waited for: it may come and go while we serve
         await serve_on(settings.kafka_bootstrap)

@@ -24,7 +24,7 @@ from outreach_stream.broker.errors import (
 from outreach_stream.broker.folder import DataFolder
 from outreach_stream.broker.jars import jars_cached
 from outreach_stream.broker.progress import download_display
-from outreach_stream.broker.ready import answers
+from outreach_stream.broker.ready import answers, reached
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.gateway.writer import BrokerAwayError, Writer
 from outreach_stream.settings import Settings
@@ -64,12 +64,12 @@ def kafka_folder(settings: Settings) -> Path:
 async def find_kafka(settings: Settings, patience: float = PATIENCE) -> str:
     """Address of a broker that answers: the named one, else the embedded one of this state folder, if it runs.
 
-    Raises `BrokerError` with what to do.
+    Raises `BrokerError` with what to do: at once, if a broker answers and does not let us in.
     """
     if settings.kafka_bootstrap:
         await _answering(settings.kafka_bootstrap, patience)
         return settings.kafka_bootstrap
-    if running := await _embedded_here(settings):
+    if running := await embedded_here(settings):
         return running
     raise NoBrokerError(f"OUTREACH_KAFKA_BOOTSTRAP is not set, and none runs on {kafka_folder(settings)}\n"
                         "(`outreach worker all`, `gateway`, `ticker` and `broker` start one).")
@@ -78,7 +78,7 @@ async def find_kafka(settings: Settings, patience: float = PATIENCE) -> str:
 async def _answering(bootstrap: str, patience: float) -> None:
     check_address(bootstrap)
     for waited in range(max(1, round(patience))):
-        if await answers(bootstrap):
+        if await reached(bootstrap):
             return
         if not waited:
             _log.warning("broker_awaited", bootstrap=bootstrap, seconds=patience)
@@ -127,7 +127,7 @@ async def writing(bootstrap: str, what: str, repeated: str = "Repeat it") -> Asy
                                      f"the same. {repeated}. {TOPICS_HINT}") from error
 
 
-async def _embedded_here(settings: Settings) -> str | None:
+async def embedded_here(settings: Settings) -> str | None:
     """Address of an embedded broker that another process runs on this state folder."""
     folder = DataFolder(kafka_folder(settings))
     address = folder.address if folder.in_use else None
@@ -197,10 +197,14 @@ async def prepare(bootstrap: str, settings: Settings, *, create: bool) -> None:
     Every worker of a run must see the same partitions, so none begins on a layout that is not the settings'.
     """
     if create:
-        await create_topics(bootstrap, settings.layout(), settings.replication)
-    if problems := await check_topics(bootstrap, settings.layout()):
+        await create_topics(bootstrap, settings.layout(), settings.replication, settings.insync)
+    problems = await check_topics(bootstrap, settings.layout(), settings.replication, settings.insync)
+    for risk in problems:
+        if not risk.grave:
+            _log.warning("topic_at_risk", topic=risk.topic, why=risk.text)
+    if grave := [problem for problem in problems if problem.grave]:
         raise CommandError("\n".join([
-            f"The topics at {bootstrap} are not as the layout says:", *(f"  {problem}" for problem in problems),
+            f"The topics at {bootstrap} are not as the layout says:", *(f"  {problem}" for problem in grave),
             "`outreach topics create` makes missing ones. Others are never altered: set OUTREACH_PARTITIONS_… to what",
             "they have, or drain and delete them.",
         ]), Exit.USAGE)

@@ -54,7 +54,13 @@ class LazyGroup(TyperGroup):
     @override
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
-        return name, self.table[name].load() if name in self.table else command, rest
+        if name not in self.table:
+            return name, command, rest
+        if ctx.resilient_parsing:       # the shell asks what there is
+            from outreach_stream.cli.completing import outline  # noqa: PLC0415 - only for it
+
+            return name, outline(name), rest
+        return name, self.table[name].load(), rest
 
 
 def lazy_app(table: dict[str, Lazy], **settings: Any) -> typer.Typer:

@@ -6,14 +6,22 @@ from types import TracebackType
 
 import structlog
 
+from outreach_stream.broker.access import in_clear, kafka_access
 from outreach_stream.settings import Settings, load_settings
 from outreach_stream.streaming.logs import calm_libraries
 from outreach_stream.telemetry import logs
 
 
 def service(**always: str) -> Settings:
-    """Settings of a process that runs on: it logs what it does, each line with `always`; its crash, too."""
-    return _begin(load_settings(), **always)
+    """Settings of a process that runs on: it logs what it does, each line with `always`; its crash, too.
+
+    Raises `AccessSettingError` if what they say of Kafka's login or certificates cannot be read.
+    """
+    settings = _begin(load_settings(), **always)
+    kafka_access()
+    if settings.kafka_bootstrap and in_clear(settings, settings.kafka_bootstrap):
+        structlog.get_logger().warning("kafka_login_in_clear", bootstrap=settings.kafka_bootstrap)
+    return settings
 
 
 def command() -> Settings:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Annotated, Any
@@ -18,12 +17,13 @@ from outreach_stream.catalog.source import catalog_at
 from outreach_stream.catalog.spec import WrongParameters, freeze
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.process import command
+from outreach_stream.cli.progress import counted
 from outreach_stream.cli.tables import show_table
 from outreach_stream.cli.trigger import parameter
 from outreach_stream.recipients.addresses import AddressSet
 from outreach_stream.recipients.failures import RecipientsFailed
-from outreach_stream.recipients.intake import Columns, Intake, Recipient, Skipped
-from outreach_stream.recipients.query import stream
+from outreach_stream.recipients.intake import Recipient, Skipped
+from outreach_stream.recipients.look import Look, told
 from outreach_stream.recipients.suppression import suppressed_for
 
 
@@ -41,46 +41,20 @@ def recipients(
     after --limit rows unless --all is given.
     """
     query, suppressed, parameters = _asked(workflow, dict(map(parameter, param or ())))
-    look = Look(limit, count_all=count_all)
     try:
-        asyncio.run(look.at(query, parameters, suppressed))
+        with counted("rows read") as progress:
+            look = Look(limit, None if count_all else limit, progress=progress)
+            asyncio.run(look.at(query, parameters, suppressed))
     except RecipientsFailed as error:
         raise CommandError(f"The recipients cannot be read: {error}.") from error
     if as_json:
         print(json.dumps({"workflow": workflow, "complete": look.complete, "counts": look.counts,
-                          "recipients": [_told(each) for each in look.shown]}, indent=2))
+                          "recipients": [told(each) for each in look.shown]}, indent=2))
         return
     if look.shown:
         _show(look.shown)
     read = "" if look.complete else f" among the first {look.counts.total():,} rows (--all counts everybody)"
     print(f"{', '.join(f'{number:,} {what}' for what, number in look.counts.items()) or 'nobody'}{read}")
-
-
-class Look:
-    """What was seen of the people that a query finds: the first ones, and how many are mailed or left out."""
-
-    def __init__(self, limit: int, *, count_all: bool) -> None:
-        self.limit, self.count_all, self.complete = limit, count_all, False
-        self.shown: list[Recipient | Skipped] = []
-        self.counts: Counter[str] = Counter()
-
-    async def at(self, query: RecipientQuery, parameters: Mapping[str, Any],
-                 suppressed: Callable[[], Awaitable[AddressSet]]) -> None:
-        """Read as far as is wanted; raises `RecipientsFailed`."""
-        intake = Intake(await suppressed())
-        async with stream(query, parameters) as rows:
-            columns = Columns(rows.columns)
-            async for batch in rows:
-                for row in batch:
-                    if len(self.shown) == self.limit and not self.count_all:
-                        return
-                    self._see(columns.decide(intake, row))
-        self.complete = True
-
-    def _see(self, decided: Recipient | Skipped) -> None:
-        self.counts[decided.reason if isinstance(decided, Skipped) else "to mail"] += 1
-        if len(self.shown) < self.limit:
-            self.shown.append(decided)
 
 
 def _asked(
@@ -98,12 +72,6 @@ def _asked(
     if spec.workflow.recipients is None:
         raise CommandError(f"Workflow {workflow} has no query: its recipients come with the trigger.")
     return spec.workflow.recipients, partial(suppressed_for, spec.workflow, parameters), parameters
-
-
-def _told(decided: Recipient | Skipped) -> dict[str, Any]:
-    if isinstance(decided, Skipped):
-        return {"email": decided.email, "skipped": decided.reason}
-    return {"email": decided.email, "name": decided.name, "variables": decided.variables}
 
 
 def _show(shown: list[Recipient | Skipped]) -> None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,10 +13,14 @@ from outreach_stream.broker.errors import NoBrokerError
 from outreach_stream.catalog.source import catalog_at
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.kafka import find_kafka, kafka_for, prepare
+from outreach_stream.cli.listening import metrics_place, waiting
 from outreach_stream.cli.process import service
 from outreach_stream.cli.signals import on_stop
 from outreach_stream.cli.supervisor import Program, Supervisor, outreach
 from outreach_stream.settings import Settings
+
+if TYPE_CHECKING:
+    from outreach_stream.telemetry.endpoint import Listening
 
 
 class Role(StrEnum):
@@ -52,10 +56,14 @@ def worker(
     catalog_at(settings).load()      # each role reads it again; said once, and before anything is begun
     wanted = [role for role in ROLES if role in roles or Role.ALL in roles]
     folder = _folder(settings, data_dir, instance)
-    single = asyncio.run(_single(settings)) if len(wanted) == 1 else None
+    listening = metrics_place(settings) if len(wanted) == 1 else None
+    single = asyncio.run(_single(wanted[0], settings, listening)) if len(wanted) == 1 else None
     if single is None:
+        if listening:
+            listening.server_close()    # it is the worker's, which is another process
         sys.exit(asyncio.run(_supervise(wanted, settings, folder)))
-    sys.exit(_work(wanted[0], settings.model_copy(update={"kafka_bootstrap": single, "state_dir": folder})))
+    settings = settings.model_copy(update={"kafka_bootstrap": single, "state_dir": folder})
+    sys.exit(_work(wanted[0], settings, listening))
 
 
 def _folder(settings: Settings, data_dir: Path | None, instance: str | None) -> Path:
@@ -67,29 +75,31 @@ def _folder(settings: Settings, data_dir: Path | None, instance: str | None) -> 
     return folder / instance
 
 
-async def _single(settings: Settings) -> str | None:
+async def _single(role: str, settings: Settings, listening: "Listening | None") -> str | None:
     """The broker that one role in this process works with; None: it must be started, so somebody must look after it."""
-    try:
-        bootstrap = await find_kafka(settings)
-    except NoBrokerError:
-        return None
-    await prepare(bootstrap, settings, create=not settings.kafka_bootstrap)
-    return bootstrap
+    async with waiting(role, listening, "Kafka is waited for"):
+        try:
+            bootstrap = await find_kafka(settings)
+        except NoBrokerError:
+            return None
+        await prepare(bootstrap, settings, create=not settings.kafka_bootstrap)
+        return bootstrap
 
 
-def _work(role: str, settings: Settings) -> int:
+def _work(role: str, settings: Settings, listening: "Listening | None") -> int:
     from outreach_stream.streaming.instance import FolderInUse  # noqa: PLC0415 - Faust, only where it is run
     from outreach_stream.wiring import run_role  # noqa: PLC0415
 
     try:
-        return run_role(role, settings)
+        return run_role(role, settings, listening=listening)
     except FolderInUse as error:
         raise CommandError(f"{error} (--instance NAME does).", Exit.USAGE) from error
 
 
 async def _supervise(roles: Sequence[str], settings: Settings, folder: Path) -> int:
     async with kafka_for(settings) as bootstrap:
-        programs = role_programs(roles, {"OUTREACH_KAFKA_BOOTSTRAP": bootstrap}, folder)
+        programs = role_programs(roles, {"OUTREACH_KAFKA_BOOTSTRAP": bootstrap}, folder,
+                                 metrics_port=settings.metrics_port)
         supervisor = Supervisor(programs, grace=settings.drain_timeout + GRACE)
         on_stop(supervisor.stop)
         await supervisor.run()
@@ -97,7 +107,12 @@ async def _supervise(roles: Sequence[str], settings: Settings, folder: Path) -> 
 
 
 def role_programs(roles: Sequence[str], env: Mapping[str, str], folder: Path,
-                  output: Path | None = None) -> list[Program]:
-    """One program for each role, with its state in `folder`; with `output`, its log in a file in that folder."""
+                  output: Path | None = None, metrics_port: int = 0) -> list[Program]:
+    """One program for each role, with its state in `folder`; with `output`, its log in a file in that folder.
+
+    The first tells its metrics on `metrics_port`, the others on those that follow; 0: none of them does.
+    """
     env = {**env, "OUTREACH_STATE_DIR": str(folder)}
-    return [outreach(role, "worker", role, env=env, output=output and output / f"{role}.log") for role in roles]
+    ports = [str(metrics_port and metrics_port + number) for number in range(len(roles))]
+    return [outreach(role, "worker", role, env={**env, "OUTREACH_METRICS_PORT": port},
+                     output=output and output / f"{role}.log") for role, port in zip(roles, ports, strict=True)]

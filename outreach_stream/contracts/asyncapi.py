@@ -8,7 +8,7 @@ from outreach_stream.contracts.published import PUBLISHED, Published
 from outreach_stream.contracts.schemas import Schema, schema_of
 from outreach_stream.topics import DAY, Layout
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 """Of the contract, not of the program: the first number is the events' schema_version, the second one counts what was
 added within it, the third what was said better."""
 
@@ -44,16 +44,17 @@ def document() -> str:
 
 def _channel(each: Published, layout: Layout) -> Schema:
     topic = each.topic
-    policy = ["compact", "delete"] if topic.compacted else ["delete"]
-    assert topic.keep is not None, "public topics are not kept for ever"
+    policy = [*(["compact"] if topic.compacted else []), *(["delete"] if topic.keep else [])]
+    assert topic.keep or topic.compacted, "public topics grow for ever only by their keys"
     which = "Of each key the last record is" if topic.compacted else "Records are"
+    kept = f"for {topic.keep // DAY} days" if topic.keep else "for ever"
     return {
         "address": topic.name, "title": topic.carries,
-        "description": f"{each.told}\n{which} kept for {topic.keep // DAY} days.\n",
+        "description": f"{each.told}\n{which} kept {kept}.\n",
         "messages": {each.name: {"$ref": f"#/components/messages/{each.name}"}},
         "bindings": {"kafka": {
             "topic": topic.name, "partitions": layout.partitions(topic),
-            "topicConfiguration": {"cleanup.policy": policy, "retention.ms": topic.keep * 1000},
+            "topicConfiguration": {"cleanup.policy": policy, "retention.ms": topic.keep * 1000 if topic.keep else -1},
             "bindingVersion": _BINDING}},
     }
 

@@ -36,7 +36,18 @@ STATUS: dict[str, Any] = {
         "states": {"QUEUED": "2026-03-01T09:00:01.002Z", "INITIALIZING": "2026-03-01T09:00:01.240Z",
                    "SENDING": "2026-03-01T09:00:01.611Z", "COMPLETED": "2026-03-01T09:00:08.870Z"},
         "deadline": "2026-03-02T09:00:01.000Z", "deadline_passed": False, "paused": False, "cancelling": False,
+        "not_due": 0,
         "log": f"output/2026-03-01/{_RUN}.json", "updated_at": "2026-03-01T09:00:09.120Z"},
+}
+
+LEFT: dict[str, Any] = {
+    "headers": {
+        "ce_specversion": "1.0", "ce_id": "e51ff4162f545e1be824a6d5c61b6a8e/2026-03-01T18:20:11.804Z",
+        "ce_type": "outreach.unsubscribed", "ce_source": "/lists/newsletter", "ce_time": "2026-03-01T18:20:11.804Z",
+        "content-type": "application/json"},
+    "payload": {
+        "schema_version": 1, "list": "newsletter", "email": "ada@example.com", "at": "2026-03-01T18:20:11.804Z",
+        "how": "one_click", "run_id": _RUN},
 }
 
 LETTER: dict[str, Any] = {

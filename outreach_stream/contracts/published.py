@@ -6,11 +6,12 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from outreach_stream import topics
-from outreach_stream.contracts.examples import LETTER, RESULT, STATUS, TRIGGER
+from outreach_stream.contracts.examples import LEFT, LETTER, RESULT, STATUS, TRIGGER
 from outreach_stream.contracts.headers import DeadLetterHeaders, TriggerHeaders, cloud_headers_of
 from outreach_stream.domain.event import Event
 from outreach_stream.domain.events import RunStatus, SendResult
 from outreach_stream.domain.triggers import WorkflowTriggered
+from outreach_stream.domain.unsubscribing import Unsubscribed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ unsigned; not Kafka's own partitioner).
 the first one had. Deduplicate by `send_id`: of two, believe the one whose status is earlier in this list: `sent`,
 `in_doubt`, `failed`, `expired`, `cancelled`; of two with the same status, the first. What is `possible_duplicate` in
 one of them stays so. There is no order between recipients, and a record may be repeated after its run has ended.
-`skipped` is said here only of recipients that came with an express trigger; of those that a query found, the log says
-it.
+`skipped` is said here of recipients that came with an express trigger, and of those who unsubscribed while their run
+went on; of whom else a query found, the log says it.
 It holds e-mail addresses: restrict who may read it.
 """),
     Published(
@@ -68,6 +69,19 @@ value of each key, and go on reading for changes. Partition `crc32(run id) mod n
 Compacted, so not every status in between is kept. The counts are exact whenever they are said, not sums to be added up.
 A run is over when its state is COMPLETED, FAILED or CANCELLED, and its `log` is there; a REFUSED one never began.
 It holds no e-mail addresses.
+"""),
+    Published(
+        topics.SUPPRESSION, "Unsubscribed", "send", Unsubscribed,
+        cloud_headers_of("UnsubscribedHeaders", "outreach.unsubscribed", event_id="`key/at`.",
+                         source="`/lists/{list}`."),
+        key="The first 32 hexadecimal digits of SHA-256 of the list's name, a zero byte, and the address in small "
+            "letters, all UTF-8.", example=LEFT, told="""\
+A table of those who have unsubscribed: an address is on a list while the last record of its key has a value. One
+without a value (null) takes it off again, with the same headers. Read it from the beginning, without a group, and go on
+reading for changes: whatever sends mail beside outreach-stream should keep to it, too.
+**At least once**: a provider repeats a request that it had no answer to. There is one partition.
+It is written by the gateway only (`/u/…`, and `/api/v1/suppression/…` for other services).
+It holds e-mail addresses: restrict who may read it.
 """),
     Published(
         topics.DEAD_LETTER, "DeadLetter", "send", None, DeadLetterHeaders,

@@ -62,6 +62,10 @@ class Arrivals:
         """Every request below this offset is finished, or put off."""
         return next(iter(self._unfinished), self._seen)
 
+    def load(self) -> tuple[int, int]:
+        """Requests that came as records and wait or are at work; those that are put off, at work or not."""
+        return len(self._unfinished), len(self._put_off)
+
     async def next(self) -> Item:
         """The next one, when there is one."""
         while True:

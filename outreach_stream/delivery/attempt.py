@@ -47,7 +47,7 @@ class Witness(Protocol):
     """Who is told how far a delivery has come, and asked whether it may go on."""
 
     def halted(self) -> bool:
-        """Whether an order or the engine's state keeps it from going out now."""
+        """Whether an order, the engine's state, or the recipient's own word keeps it from going out now."""
 
     def on_wire(self) -> None:
         """From now on it may have been sent. Called right before the hand-over; must not wait."""
@@ -97,6 +97,7 @@ class Attempts:
             began = self.clock()
             witness.on_wire()
             outcome = await connection.hand_over(message)
+            self.desk.work.handed_over(outcome, self.clock() - began)
             self.desk.heed(outcome, began)
         except Exception as error:
             # A bug in an engine must not take the worker down, nor hide that the mail may be out.

@@ -4,12 +4,26 @@ import asyncio
 from collections.abc import Callable
 from math import inf
 from time import monotonic
+from typing import NamedTuple
 
 from outreach_stream.delivery.turns import Turns
 
 WIRE_SHARE = 0.5
 """Part of the burst kept back for the wire: the promise is counted where mails arrive, and a hand-over takes a
 varying time. The other part makes up for tokens that were taken late."""
+
+
+class Gauge(NamedTuple):
+    """A bucket as it stands."""
+
+    tokens: float
+    """Mails that could go at once."""
+    rate: float
+    """Mails per second that this process may send."""
+    factor: float
+    """The part of its share that this is."""
+    pause: float
+    """Seconds for which nothing goes."""
 
 
 class Bucket:
@@ -33,6 +47,11 @@ class Bucket:
     def unlimited(self) -> bool:
         """Whether the engine has no rate."""
         return self._engine_rate is None
+
+    def gauge(self) -> Gauge:
+        """Where it stands now; without a limit, tokens and rate mean nothing."""
+        self._settle(now := self._clock())
+        return Gauge(self._tokens, self._rate * self._factor, self._factor, max(0.0, self._paused_until - now))
 
     # --- what is ordered ---
     def limit(self, rate: float | None, burst: float | None) -> None:

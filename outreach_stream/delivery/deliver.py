@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 
 import structlog
 
@@ -72,12 +73,13 @@ class Delivery:
                 return Delivered(step, history.attempts, doubted, started, message.message_id, provider_id)
             if not isinstance(step, Again):
                 witness.off_wire()
-                return _kept(step, history)
+                return self._kept(step, history)
             doubted = await self._try_again(item, step, slot, witness, doubted=doubted)
             waited += step.delay
 
     async def _try_again(self, item: Item, step: Again, slot: Slot, witness: Witness, *, doubted: bool) -> bool:
         """Wait for the next attempt, without a place meanwhile; returns whether it is doubted by now."""
+        self.desk.work.retries["in_place"] += 1
         if step.doubted and not doubted:
             await witness.in_doubt()
         witness.off_wire()
@@ -89,13 +91,23 @@ class Delivery:
 
     def _compose(self, item: Item, brief: Brief, now: float) -> OutgoingMessage | str:
         """The mail, or why there is none."""
+        began = perf_counter()
         try:
-            return brief.composer.compose(item.request, now)
+            message = brief.composer.compose(item.request, now)
         except Unrenderable as error:
             return f"{error}"
         except Exception as error:
             log.exception("compose_failed", send_id=item.send_id)
             return f"template: {type(error).__name__}"
+        self.desk.work.rendering.note(perf_counter() - began)
+        return message
+
+    def _kept(self, step: Later | Stop, history: History) -> TryLater | Halted:
+        """No end, but nothing more in this holding."""
+        if isinstance(step, Stop):
+            return Halted(history)
+        self.desk.work.retries["later"] += 1
+        return TryLater(step.delay, history._replace(rounds=history.rounds + 1))
 
     async def _unsent(self, item: Item, reason: str, *, doubted: bool) -> Delivered | None:
         if not await item.batch.claim(item.i):
@@ -105,13 +117,6 @@ class Delivery:
 
 def _halted(kept: Kept | Capped, history: History) -> Halted:
     return Halted(history, kept.wait if isinstance(kept, Capped) else 0.0)
-
-
-def _kept(step: Later | Stop, history: History) -> TryLater | Halted:
-    """No end, but nothing more in this holding."""
-    if isinstance(step, Stop):
-        return Halted(history)
-    return TryLater(step.delay, history._replace(rounds=history.rounds + 1))
 
 
 def _told(history: History, outcome: Outcome, now: float) -> History:

@@ -11,6 +11,7 @@ from outreach_stream.delivery.bucket import Bucket
 from outreach_stream.delivery.fuse import Fuse
 from outreach_stream.delivery.throttle import factor_at, throttled
 from outreach_stream.delivery.turns import Places
+from outreach_stream.delivery.work import Work
 from outreach_stream.domain.clock import Clock, wall_clock
 from outreach_stream.domain.control import Control, EngineFuse, EngineThrottle
 from outreach_stream.domain.lanes import default_burst
@@ -61,6 +62,7 @@ class Desk:
     tell: Tell = lambda _engine, _order: None
     clock: Clock = wall_clock
     places: Places = field(init=False)
+    work: Work = field(default_factory=Work)
     _own: tuple[set[int], set[int]] = (frozenset(), frozenset())  # type: ignore[assignment]  # until `own` is called
     _learnt: float | None = None
     """Mails per second that the provider said it allows, where the catalog does not say."""

@@ -12,12 +12,13 @@ from outreach_stream.delivery.desk import Allowance, Desk, Tell
 from outreach_stream.delivery.groups import Groups
 from outreach_stream.delivery.item import Item, LaneKey
 from outreach_stream.delivery.lane import Lane
-from outreach_stream.delivery.lane_parts import Briefs, LaneParts, Spawn
+from outreach_stream.delivery.lane_parts import Briefs, HasLeft, LaneParts, Spawn, nobody_has_left
 from outreach_stream.delivery.later import lanes_with_entries
 from outreach_stream.delivery.mover import HandOn, Moved, Mover
 from outreach_stream.delivery.quota import Caps, Quota
 from outreach_stream.delivery.recorder import Publish, Recorder
 from outreach_stream.delivery.sent import SentRecord
+from outreach_stream.delivery.work import Ends
 from outreach_stream.domain.clock import Clock
 from outreach_stream.domain.control import Control, Subject
 from outreach_stream.domain.ports import Copies, Ledgered
@@ -43,6 +44,7 @@ class Surroundings:
     spawn: Spawn
     clock: Clock
     control: Control = field(default_factory=Control)
+    unsubscribed: HasLeft = nobody_has_left
 
 
 class Floor:
@@ -59,6 +61,7 @@ class Floor:
         self._groups: tuple[Recorder, Groups[Moved]] | None = None
         self._writing: list[asyncio.Task[None]] = []
         self._resting = True
+        self.ends = Ends()
         around.control.listeners.append(self._ordered)
 
     def assigned(self, partitions: set[int]) -> None:
@@ -141,6 +144,16 @@ class Floor:
                 self._told[key] = lane.finished
                 yield key, lane.finished
 
+    @property
+    def desks(self) -> Mapping[str, Desk]:
+        """Those of the engines that this process has met, by id."""
+        return self._desks
+
+    def in_lanes(self, engine: str) -> tuple[int, int]:
+        """An engine's requests here: those that wait or are at work, and those that are put off."""
+        loads = [lane.load() for key, lane in self._lanes.items() if key.engine == engine]
+        return sum(waiting for waiting, _ in loads), sum(put_off for _, put_off in loads)
+
     def _open(self, key: LaneKey) -> Lane:
         around, desk = self._around, self._desk(key.engine)
         record = self._records.get(key.partition)
@@ -154,7 +167,8 @@ class Floor:
         return Lane(key, LaneParts(
             delivery=Delivery(desk, around.express(key.topic), around.clock), table=around.table, record=record,
             quota=self._quota(key, desk), recorder=recorder, mover=mover, briefs=around.briefs,
-            control=around.control, own_work=partial(around.own_work, key.topic, key.partition), spawn=around.spawn))
+            control=around.control, own_work=partial(around.own_work, key.topic, key.partition), spawn=around.spawn,
+            unsubscribed=around.unsubscribed))
 
     def _quota(self, key: LaneKey, desk: Desk) -> Quota:
         around, place = self._around, (key.partition, key.engine)
@@ -167,7 +181,8 @@ class Floor:
         """Those of all lanes of this assignment."""
         if self._groups is None:
             around = self._around
-            recorder, mover = Recorder(around.publish, around.clock), Groups(Mover(around.hand_on).write)
+            recorder = Recorder(around.publish, around.clock, self.ends)
+            mover = Groups(Mover(around.hand_on, self.ends).write)
             self._groups = recorder, mover
             self._writing += [around.spawn(recorder.run()), around.spawn(mover.run())]
         return self._groups

@@ -37,15 +37,18 @@ class Knowledge:
         return Facts(doubted=marked or maybe or request.doubted, lost=maybe or (marked and not request.doubted),
                      moved=moved)
 
-    def surroundings(self, item: Item) -> Surroundings:
-        """What is ordered about its run, and how the engine is, now."""
+    def surroundings(self, item: Item, policy: Policy = NOT_IN_VIEW) -> Surroundings:
+        """What is ordered about its run, how the engine is, and whether the recipient has left its list, now."""
         control, run_id, delivery = self.parts.control, item.request.run_id, self.parts.delivery
-        return Surroundings(delivery.clock(), control.cancelled(run_id), control.paused(run_id), delivery.desk.stopped)
+        left = policy.unsubscribe is not None and self.parts.unsubscribed(policy.unsubscribe, item.request.email)
+        return Surroundings(delivery.clock(), control.cancelled(run_id), control.paused(run_id), delivery.desk.stopped,
+                            left)
 
     def standing(self, item: Item, facts: Facts, brief: Brief | None) -> Standing:
         """What is to be done with it now."""
         policy = NOT_IN_VIEW if brief is None else brief.policy
-        return standing(item.request, facts, policy, self.surroundings(item), express=self.parts.delivery.express)
+        around = self.surroundings(item, policy)
+        return standing(item.request, facts, policy, around, express=self.parts.delivery.express)
 
     async def doubt(self, item: Item) -> None:
         """Have it on record that it may have been sent."""
@@ -70,10 +73,11 @@ class LaneWitness:
 
     knowledge: Knowledge
     item: Item
+    policy: Policy
 
     def halted(self) -> bool:
-        """Whether an order or the engine's state keeps it from going out now."""
-        return self.knowledge.surroundings(self.item).halting
+        """Whether an order, the engine's state, or the recipient's own word keeps it from going out now."""
+        return self.knowledge.surroundings(self.item, self.policy).halting
 
     def on_wire(self) -> None:
         """It may have been sent from now on."""

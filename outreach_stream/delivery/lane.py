@@ -45,8 +45,9 @@ class Lane:
         self._open: dict[ItemKey, list[Item]] = {}
         self._slots: dict[ItemKey, Slot] = {}
         self._at_work: set[asyncio.Task[None]] = set()
-        self._begun = False
-        self._beginner = parts.spawn(self._run())
+        self.load = self._arrivals.load
+        """How many requests it has."""
+        self._begun, self._beginner = False, parts.spawn(self._run())
 
     # --- what its owner calls ---
     def put(self, item: Item) -> None:
@@ -143,7 +144,7 @@ class Lane:
 
     async def _deliver(self, item: Item, brief: Brief, slot: Slot, *, doubted: bool) -> None:
         while True:
-            witness = LaneWitness(self._knowledge, item)
+            witness = LaneWitness(self._knowledge, item, brief.policy)
             came = await self._parts.delivery.deliver(item, brief, slot, witness, doubted=doubted)
             if isinstance(came, Halted):
                 item = replace(item, history=came.history)

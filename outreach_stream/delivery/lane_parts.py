@@ -18,6 +18,13 @@ type Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 """Runs a coroutine as a task whose failure stops the worker: a lane that stands still would say nothing."""
 type Briefs = Callable[[str], Coroutine[Any, Any, Brief]]
 """What is to be known of a spec, by digest; waits for one that has not been seen yet, but not long: `SpecAway`."""
+type HasLeft = Callable[[str, str], bool]
+"""Whether somebody has left a list, by its name and their address; must not wait."""
+
+
+def nobody_has_left(_list: str, _email: str) -> bool:
+    """Nobody has left any list."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +42,4 @@ class LaneParts:
     own_work: Callable[[], Ledgered]
     """The ledger's place for a request that comes from the lane's table."""
     spawn: Spawn
+    unsubscribed: HasLeft

@@ -3,10 +3,11 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from outreach_stream.delivery.groups import Entered, still_ours
 from outreach_stream.delivery.sent import Change, SentRecord, moves_key
+from outreach_stream.delivery.work import Ends
 from outreach_stream.domain.events import SendRequested
 from outreach_stream.domain.identity import lane_of
 from outreach_stream.domain.marks import Mark
@@ -34,6 +35,7 @@ class Mover:
     """
 
     hand_on: HandOn
+    ends: Ends = field(default_factory=Ends)
 
     async def write(self, group: Sequence[Entered[Moved]]) -> None:
         """The marks, then the requests."""
@@ -49,3 +51,4 @@ class Mover:
         await asyncio.gather(*(record.write(marks) for record, marks in changes.items()))
         await still_ours(group)
         await self.hand_on(lanes)
+        self.ends.moved.update(item.request.engine for item, *_ in group)

@@ -9,6 +9,7 @@ from outreach_stream.delivery.groups import Entered, Groups
 from outreach_stream.delivery.item import Item
 from outreach_stream.delivery.sent import Change, SentRecord, marks_key
 from outreach_stream.delivery.steps import End
+from outreach_stream.delivery.work import Ends
 from outreach_stream.domain.clock import Clock, iso
 from outreach_stream.domain.events import SendResult
 from outreach_stream.domain.marks import MARK_OF, Mark
@@ -38,8 +39,8 @@ class Recorder:
     crash would have the next process begin anew with a recipient whose end was told. Run it as a task.
     """
 
-    def __init__(self, publish: Publish, clock: Clock) -> None:
-        self._publish, self._clock = publish, clock
+    def __init__(self, publish: Publish, clock: Clock, ends: Ends) -> None:
+        self._publish, self._clock, self._ended = publish, clock, ends.ended
         self._marking = Groups(_mark, self._marked)
         self._telling = Groups(self._tell)
 
@@ -59,6 +60,8 @@ class Recorder:
         """One publication for all; that they are still ours is asked right before."""
         finished_at = iso(self._clock())
         await self._publish([_result(item, delivered, finished_at) for item, delivered, *_ in group])
+        self._ended.update((item.request.engine, "recovered" if delivered.recovered else delivered.end.status.value)
+                           for item, delivered, *_ in group)
 
 
 async def _mark(group: Sequence[Entered[Delivered]]) -> None:

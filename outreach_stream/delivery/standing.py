@@ -6,6 +6,7 @@ from outreach_stream.delivery.steps import End, unsent
 from outreach_stream.domain.events import SendRequested
 from outreach_stream.domain.policy import Policy, Route
 from outreach_stream.domain.states import RecipientStatus
+from outreach_stream.domain.unsubscribing import UNSUBSCRIBED
 
 DIED = "a worker died while this mail was on its way"
 
@@ -32,11 +33,13 @@ class Surroundings:
     paused: bool = False
     stopped: str | None = None
     """Why the engine takes nothing; None: it does."""
+    unsubscribed: bool = False
+    """The recipient has left the workflow's list."""
 
     @property
     def halting(self) -> bool:
-        """Nothing of this run may go out through this engine now."""
-        return self.cancelled or self.paused or self.stopped is not None
+        """The recipient's mail may not go out through this engine now."""
+        return self.cancelled or self.paused or self.unsubscribed or self.stopped is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +88,13 @@ def _known(request: SendRequested, facts: Facts, policy: Policy) -> Standing | N
 
 
 def _over(request: SendRequested, facts: Facts, around: Surroundings) -> Standing | None:
-    """Its run is over."""
+    """Its run is over, or it wants no mail of it."""
     if around.cancelled:
         return unsent(RecipientStatus.CANCELLED, "cancelled", doubted=facts.doubted)
     if request.deadline <= around.now:
         return unsent(RecipientStatus.EXPIRED, "deadline", doubted=facts.doubted)
+    if around.unsubscribed:
+        return unsent(RecipientStatus.SKIPPED, UNSUBSCRIBED, doubted=facts.doubted)
     return None
 
 

@@ -1,6 +1,7 @@
 """Cutting a stream of recipients into chunks: the frozen snapshot of who gets the mail."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Any
 
 import orjson
@@ -23,19 +24,24 @@ class Chunker:
     `add` and `skip` return the chunk that had to be closed first, if one had to; `close` returns the rest.
     """
 
-    def __init__(self, run_id: str, plan_id: str, columns: Sequence[str]) -> None:
+    def __init__(self, run_id: str, plan_id: str, columns: Sequence[str], numbers: Iterator[int] | None = None) -> None:
+        """`numbers`: of the chunks, in the order in which they are closed; shared by all chunkers of a plan."""
         self.total = 0
         self.skipped = 0
+        self.closed: list[int] = []
+        """Numbers of the chunks that were handed out."""
         ids = orjson.dumps({"schema_version": 1, "run_id": run_id, "plan_id": plan_id, "columns": list(columns)})
         self._head = ids[:-1]
         around = b',"chunk":,"rows":[],"skipped":[],"doubted":[]}'
         self._capacity = CHUNK_BYTES - len(self._head) - len(around) - len(str(2**63))
-        self._number = 0
+        self._numbers = numbers if numbers is not None else count()
         self._begin()
 
     def _begin(self) -> None:
-        self._rows: list[bytes] = []
-        self._left_out: list[bytes] = []
+        # Written on, not listed: `orjson.dumps` returns bytes that keep 4 KiB, however few they are.
+        self._rows = bytearray()
+        self._count = 0
+        self._left_out = bytearray()
         self._doubted: list[int] = []
         self._room = self._capacity
 
@@ -52,9 +58,11 @@ class Chunker:
             return self.skip(email, f"its row has {len(row):,} bytes, more than fit into a chunk")
         full = self._close_unless_fits(row)
         if doubted:
-            self._doubted.append(len(self._rows))
+            self._doubted.append(self._count)
             self._room -= _PLACE
-        self._rows.append(row)
+        self._rows += row
+        self._rows += b","
+        self._count += 1
         self.total += 1
         return full
 
@@ -63,13 +71,14 @@ class Chunker:
         address = email[:_LONGEST_SKIPPED].encode(errors="replace").decode()
         pair = orjson.dumps([address, reason[:_LONGEST_SKIPPED].encode(errors="replace").decode()])
         full = self._close_unless_fits(pair)
-        self._left_out.append(pair)
+        self._left_out += pair
+        self._left_out += b","
         self.skipped += 1
         return full
 
     def _close_unless_fits(self, item: bytes) -> bytes | None:
         full = None
-        if len(self._rows) == CHUNK_SIZE or len(item) + 1 + _PLACE > self._room:
+        if self._count == CHUNK_SIZE or len(item) + 1 + _PLACE > self._room:
             full = self.close()
         self._room -= len(item) + 1
         return full
@@ -78,9 +87,9 @@ class Chunker:
         """The chunk begun; None if nothing is in it."""
         if not self._rows and not self._left_out:
             return None
+        self.closed.append(next(self._numbers))
         doubted = b',"doubted":%b' % orjson.dumps(self._doubted) if self._doubted else b""
         chunk = b'%b,"chunk":%d,"rows":[%b],"skipped":[%b]%b}' % (
-            self._head, self._number, b",".join(self._rows), b",".join(self._left_out), doubted)
-        self._number += 1
+            self._head, self.closed[-1], bytes(self._rows[:-1]), bytes(self._left_out[:-1]), doubted)
         self._begin()
         return chunk

@@ -71,11 +71,14 @@ class Courses:
     ahead: float
     """Seconds of its rate that an engine's lanes are kept ahead."""
 
-    def of(self, plan: RunPlanned, now: float) -> Course | None:
-        """The run's course as things stand; None: it waits. Neither stops its deadline, nor a cancellation."""
+    def of(self, plan: RunPlanned, now: float, due: float = 0.0) -> Course | None:
+        """The run's course as things stand; None: it waits. Neither stops its deadline, nor a cancellation.
+
+        `due`: when its next recipients are. Whatever becomes of the engine before then is nothing to them.
+        """
         if plan.deadline <= now or self.orders.cancelled(plan.run_id):
             return HURRY
-        if self.orders.paused(plan.run_id):
+        if due > now or self.orders.paused(plan.run_id):
             return None
         if self._takes(plan.engine):
             return _paced(self.rates.of(plan.engine), len(plan.lanes), self.ahead)

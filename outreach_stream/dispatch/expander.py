@@ -1,7 +1,7 @@
 """Expanding the runs of one engine into its lanes, slice by slice."""
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -42,6 +42,8 @@ class World:
     orders: Orders = field(default_factory=Control)
     may_act: Callable[[], bool] = lambda: True
     """False while the partition may have another owner."""
+    requested: Counter[str] = field(default_factory=Counter)
+    """Requests put into lanes, by engine."""
 
 
 class Expander:
@@ -60,6 +62,11 @@ class Expander:
         self._stepping = asyncio.Lock()
         self._courses = Courses(world.orders, Rates(world.rate_of, world.clock), world.ahead)
         self._turnstile = Turnstile(world.ahead)
+
+    @property
+    def runs(self) -> int:
+        """Runs that are not expanded to their end."""
+        return len(self._schedule)
 
     def add(self, plan: RunPlanned, entry: PlanEntry) -> None:
         """Take a run in; one that is there already, or finished, changes nothing."""
@@ -115,7 +122,7 @@ class Expander:
             except ChunkGone as error:
                 if now < run.plan.deadline:     # Chunks are kept for longer: whatever this is, it may pass.
                     raise
-                _log.error("chunk_gone", run_id=run.run_id, chunk=run.entry.chunk, reason=str(error))
+                _log.error("chunk_gone", run_id=run.run_id, chunk=run.chunk, reason=str(error))
                 run.give_up()
                 break
             self._turnstile.passed(course, taken, now)
@@ -128,20 +135,21 @@ class Expander:
 
     def _course(self, run: ScheduledRun, now: float) -> Course | None:
         """None: nothing of it can go now."""
-        course = self._courses.of(run.plan, now)
+        course = self._courses.of(run.plan, now, run.due)
         return course if course and now >= run.not_before and self._turnstile.open(course, now) else None
 
     def _room(self, run: ScheduledRun, course: Course, now: float) -> int:
-        lanes = lanes_from(run.run_id, run.entry.chunk, run.entry.index, run.plan.lanes)
+        lanes = lanes_from(run.run_id, run.chunk, run.entry.index, run.plan.lanes)
         room = self._backlog.room(lanes, course.pace.slice, course.pace.window, now)
         return room or (len(run.plan.lanes) if self._backlog.stuck(now) else 0)
 
     async def _expand(self, run: ScheduledRun, course: Course, room: int, now: float) -> int:
-        number, start = run.entry.chunk, run.entry.index
+        number, start = run.chunk, run.entry.index
         snapshot = await self._snapshot(run.plan, number)
         stop = min(start + room, len(snapshot.rows))
         if requests := requests_of(run.plan, number, snapshot, start, stop):
             spans = await self._world.lanes.append(requests)
+            self._world.requested[self._engine] += sum(map(len, requests.values()))
             for lane, span in spans.items():
                 self._backlog.put(lane, span, len(requests[lane]), inherited=course.pace.window,
                                   inherited_until=now + self._world.ahead, now=now)

@@ -9,8 +9,10 @@ from uuid import uuid4
 import orjson
 import structlog
 
-from outreach_stream.dispatch.chunking import Chunker
+from outreach_stream.dispatch.cutting import Cutter
+from outreach_stream.dispatch.forecast import too_late, too_slow
 from outreach_stream.dispatch.ports import CannotPlan, ChunkWriter, Decided, Material, Materials, People
+from outreach_stream.domain.chunks import DueChunks
 from outreach_stream.domain.clock import Clock
 from outreach_stream.domain.events import RunPlanned, RunRequested, SendRequested
 from outreach_stream.domain.policy import Policy
@@ -37,11 +39,16 @@ class _Written:
     total: int = 0
     skipped: int = 0
     chunks: list[int] = field(default_factory=list)
+    due: list[DueChunks] = field(default_factory=list)
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Plans runs; any number at the same time. Holds one page of recipients and one chunk of each."""
+    """Plans runs; any number at the same time.
+
+    Of each it holds one page of recipients, and one chunk for each moment at which some of them become due.
+    """
 
     materials: Materials
     chunks: Callable[[str], ChunkWriter]
@@ -87,8 +94,12 @@ class Planner:
             written = await self._write(run, plan_id, material, people)
         return self._planned(
             run, plan_id, written, on_engine_stopped=material.policy.on_engine_stopped,
-            failover=_failover(material.policy, run.engine),
-            warning=_warning(written.total, rate, run.deadline - self.clock()))
+            failover=_failover(material.policy, run.engine), warning=self._warning(run, written, rate))
+
+    def _warning(self, run: RunRequested, written: _Written, rate: float | None) -> str | None:
+        found = (written.warning, too_late(written.due, run.deadline),
+                 too_slow(written.total, written.due, rate, self.clock(), run.deadline))
+        return "; ".join(filter(None, found)) or None
 
     def _check_deadline(self, run: RunRequested) -> None:
         if run.deadline <= self.clock():
@@ -104,25 +115,26 @@ class Planner:
     async def _write(self, run: RunRequested, plan_id: str, material: Material, people: People) -> _Written:
         if missing := material.missing(people.columns):
             raise CannotPlan("; ".join(missing))
-        chunker, store, offsets = Chunker(run.run_id, plan_id, people.columns), self.chunks(run.run_id), []
+        local = material.local_times()
+        cutter = Cutter(run.run_id, plan_id, people.columns, local.of if local else None)
+        store, offsets = self.chunks(run.run_id), []
         async for page in people.pages:
             self._check_deadline(run)
-            if chunker.total < TRIED_OUT:
-                await try_out(run, material, page, TRIED_OUT - chunker.total, self.clock())
-            offsets += [await store.append(full) for full in _cut(chunker, page)]
+            if (tried := cutter.total) < TRIED_OUT:
+                await try_out(run, material, page, TRIED_OUT - tried, self.clock())
+            offsets += [await store.append(full) for full in cutter.cut(page)]
             if len(offsets) > MOST_CHUNKS:
                 raise CannotPlan(f"it has more than {MOST_CHUNKS:,} chunks of recipients: split it into several runs")
             await asyncio.sleep(0)
-        if rest := chunker.close():
-            offsets.append(await store.append(rest))
-        return _Written(chunker.total, chunker.skipped, offsets)
+        offsets += [await store.append(rest) for rest in cutter.close()]
+        return _Written(cutter.total, cutter.skipped, offsets, cutter.due(), local.warning if local else None)
 
     def _planned(self, run: RunRequested, plan_id: str, written: _Written | None = None, **more: Any) -> RunPlanned:
         written = written or _Written()
         return RunPlanned(
             run_id=run.run_id, plan_id=plan_id, engine=run.engine, lanes=run.lanes, spec=run.spec, weight=run.weight,
             deadline=run.deadline, total=written.total, skipped=written.skipped, chunks=written.chunks,
-            parameters=run.parameters, planned_at=self.clock(), **more,
+            due=written.due, parameters=run.parameters, planned_at=self.clock(), **more,
         )
 
 
@@ -133,20 +145,6 @@ def _failover(policy: Policy, engine: str) -> list[str]:
         engine = route.engine
         engines.append(engine)
     return engines
-
-
-def _cut(chunker: Chunker, page: Sequence[Decided]) -> list[bytes]:
-    """The chunks that become full with this page."""
-    full = []
-    for item in page:
-        if len(item) == 2:  # noqa: PLR2004 - left out: an address and a reason
-            chunk = chunker.skip(*item)
-        else:
-            email, name, variables, *doubted = item
-            chunk = chunker.add(email, name or None, list(variables.values()), doubted=bool(doubted))
-        if chunk is not None:
-            full.append(chunk)
-    return full
 
 
 async def try_out(
@@ -170,10 +168,3 @@ async def try_out(
             raise CannotPlan(f"the mail of recipient {tried + 1} cannot be made: {error}") from error
         if tried % _BREATH == _BREATH - 1:
             await asyncio.sleep(0)
-
-
-def _warning(total: int, rate: float | None, left: float) -> str | None:
-    if rate is None or total / rate <= left:
-        return None
-    return (f"{total:,} recipients take {total / rate:,.0f} s at {rate:g} mails a second, "
-            f"but the deadline is in {max(left, 0):,.0f} s: the rest will expire")

@@ -15,7 +15,8 @@ class PlanEntry:
     """Of the plan in its partition: the first plan of a run there is the run's plan."""
     chunk: int = 0
     index: int = 0
-    """The next recipient to be requested: place in the plan's list of chunks, and in the chunk."""
+    """The next recipient to be requested: place of its chunk among the plan's, in the order in which they are due (as
+    long as all are due at once: its number), and place in the chunk."""
     finished: bool = False
     """Nothing is left to expand."""
 

@@ -11,6 +11,7 @@ from outreach_stream.domain.events import RunRequested
 from outreach_stream.domain.policy import Policy
 from outreach_stream.domain.ports import Composer
 from outreach_stream.domain.triggers import InlineRecipient
+from outreach_stream.scheduling.local import LocalTimes
 
 
 class CannotPlan(Exception):  # noqa: N818 - named as it is said
@@ -52,6 +53,9 @@ class Material(Protocol):
 
     def missing(self, columns: Sequence[str]) -> list[str]:
         """A sentence for each variable that neither the columns nor the run's parameters bring."""
+
+    def local_times(self) -> LocalTimes | None:
+        """When each of its recipients is due, on their own clock; None: all at once. Counts those it is asked for."""
 
     def people(self) -> AbstractAsyncContextManager[People]:
         """Read the recipients, once; what goes wrong meanwhile leaves the context as `CannotPlan`."""

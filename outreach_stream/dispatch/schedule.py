@@ -1,9 +1,10 @@
 """Turns between the runs of an engine: shares by weight, whatever their size, and no credit for having been idle."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from outreach_stream.dispatch.plans import PlanEntry
+from outreach_stream.domain.chunks import DueChunks
 from outreach_stream.domain.events import RunPlanned
 
 
@@ -17,11 +18,27 @@ class ScheduledRun:
     """Recipients requested since it came, divided by its weight, on the scale of the runs beside it."""
     not_before: float = 0.0
     """When it is tried again, after a failure."""
+    _order: list[tuple[int, float]] = field(init=False)
+    """Number of each chunk and when it is due, by its place in the plan."""
+
+    def __post_init__(self) -> None:
+        groups = self.plan.due or [DueChunks(at=0.0, recipients=0, chunks=list(range(len(self.plan.chunks))))]
+        self._order = [(number, group.at) for group in groups for number in group.chunks]
 
     @property
     def run_id(self) -> str:
         """The run's id."""
         return self.plan.run_id
+
+    @property
+    def chunk(self) -> int:
+        """Number of the chunk that is next; only while it is not finished."""
+        return self._order[self.entry.chunk][0]
+
+    @property
+    def due(self) -> float:
+        """When it may be expanded."""
+        return 0.0 if self.entry.finished else self._order[self.entry.chunk][1]
 
     def advance(self, count: int, chunk_size: int) -> None:
         """The next `count` recipients of a chunk of `chunk_size` are requested."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 type Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -27,7 +27,16 @@ def _aware(value: object) -> object:
     return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) and moment.tzinfo is None else moment
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_aware)]
+def _in_utc(moment: datetime) -> datetime:
+    """At both ends of the calendar there are local times that UTC has none for."""
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a time between the years 1 and 9999 in UTC") from None
+    return moment
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_aware), AfterValidator(_in_utc)]
 """An instant in an event."""
 Stamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """An instant in an event of ours that others read, as `iso` writes it."""

@@ -5,28 +5,15 @@ Times inside the system are seconds since the epoch; times that other services r
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
+from outreach_stream.domain.chunks import DueChunks, ReplayedChunk
 from outreach_stream.domain.clock import Stamp
 from outreach_stream.domain.event import Event
 from outreach_stream.domain.identity import CHUNK_SIZE
 from outreach_stream.domain.policy import WhenStopped
 from outreach_stream.domain.states import Counts, RecipientStatus, RunState
 from outreach_stream.domain.triggers import InlineRecipient, Priority, Replay, RunId
-
-
-class ReplayedChunk(BaseModel):
-    """Recipients of one chunk of an earlier run."""
-
-    model_config = ConfigDict(frozen=True)
-    offset: int
-    """Of the chunk, in the earlier run's partition of `run.chunk`."""
-    chunk: int
-    """Its number in that run."""
-    indexes: str
-    """Hexadecimal integer, bit i for the recipient at index i."""
-    doubted: str = "0"
-    """Those of them that may have been mailed, likewise."""
 
 
 class RunRequested(Event):
@@ -96,6 +83,8 @@ class RunPlanReported(Event):
     error: str | None = None  # why it cannot be planned; None: it is
     warning: str | None = None  # e.g. the rate cannot make the deadline
     cancelled: bool = False  # before there was a plan: nobody was mailed
+    due: list[tuple[float, int]] = []
+    """Moments at which recipients become due, and how many; without it: all at once."""
     at: float
 
 
@@ -156,7 +145,9 @@ class RunPlanned(Event):
     total: int
     skipped: int
     chunks: list[int]
-    """Offsets in the run's partition of `run.chunk`."""
+    """Offsets in the run's partition of `run.chunk`, by their numbers."""
+    due: list[DueChunks] = []
+    """All of them by when they may be expanded, the earliest first; without it: all at once, in their order."""
     parameters: dict[str, Any] = {}
     """The run's parameters: expand puts them beneath each recipient's own variables."""
     error: str | None = None
@@ -242,6 +233,10 @@ class RunStatus(Event):
     """Cancelled by an operator, and not at its end yet."""
     engine_stopped: str | None = None
     """Why its engine takes nothing, while that is so."""
+    next_due: Stamp | None = None
+    """With `local_time`: when the next recipients become due, in their own time zone."""
+    not_due: int = 0
+    """Recipients who are not due before then."""
     parent: str | None = None
     """The run that this one replays."""
     log: str | None = None

@@ -38,6 +38,8 @@ class Policy:
     on_engine_stopped: WhenStopped = "wait"
     routes: list[Route] = field(default_factory=list)
     """The workflow's engines in their order."""
+    unsubscribe: str | None = None
+    """The list by which recipients leave; whoever has left is not mailed."""
 
     def resends(self, *, express: bool) -> bool:
         """Whether a mail that may have been sent is mailed again, labelled; else it is held for a person."""

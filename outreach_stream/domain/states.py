@@ -40,7 +40,7 @@ class RecipientStatus(StrEnum):
     """The run's deadline passed first; the engine was not touched."""
     CANCELLED = "cancelled"
     SKIPPED = "skipped"
-    """Never requested: invalid, duplicate or suppressed."""
+    """Left out: invalid, duplicate, suppressed or unsubscribed, the last also in mid-run."""
 
 
 SENDING_ENDS = (RecipientStatus.SENT, RecipientStatus.IN_DOUBT, RecipientStatus.FAILED, RecipientStatus.EXPIRED,
@@ -59,7 +59,7 @@ class Counts(BaseModel):
     in_doubt: int = 0
     cancelled: int = 0
     skipped: int = 0
-    """Left out: invalid, duplicate or suppressed; not among the others."""
+    """Left out: invalid, duplicate, suppressed or unsubscribed; not among the others."""
     possible_duplicates: int = 0
     """Of those sent, how many may have been mailed twice."""
 

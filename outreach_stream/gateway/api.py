@@ -2,28 +2,59 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Header, HTTPException, Request, Response
+from fastapi import APIRouter, FastAPI, Header, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from outreach_stream.domain.identity import canonical_workflow_id
 from outreach_stream.domain.triggers import Name
-from outreach_stream.gateway import run_routes
-from outreach_stream.gateway.models import Accepted, Broker, Engines, Health, TriggerRequest
+from outreach_stream.gateway import (
+    access_routes,
+    catalog_routes,
+    engine_routes,
+    event_routes,
+    health_routes,
+    page_routes,
+    run_routes,
+    suppression_routes,
+    unsubscribe_routes,
+)
+from outreach_stream.gateway.access import Door, Guarded, names_of, tokens_of
+from outreach_stream.gateway.bodies import WholeBodies
+from outreach_stream.gateway.counted import Counted, Counts
+from outreach_stream.gateway.described import Described
+from outreach_stream.gateway.methods import not_this_method
+from outreach_stream.gateway.models import Accepted, TriggerRequest
+from outreach_stream.gateway.readings import registry_of
+from outreach_stream.gateway.security import SecureHeaders
 from outreach_stream.gateway.served import Served
 from outreach_stream.gateway.service import Gateway
+from outreach_stream.gateway.workflows import DryRun
 
 router = APIRouter()
 
 
 def build(gateway: Gateway) -> FastAPI:
-    """The web application in front of `gateway`."""
-    api = FastAPI(title="outreach-stream", version="1", lifespan=gateway.running,
-                  description="Trigger outreach runs, look at them, and give orders about them.")
+    """The web application in front of `gateway`. Raises `TokenErrors`."""
+    settings = gateway.settings
+    # No /docs: it loads scripts from elsewhere. No redirects to paths with or without a slash: a path is right or not.
+    api = Described(title="outreach-stream", version="1", lifespan=gateway.running, docs_url=None, redoc_url=None,
+                    redirect_slashes=False,
+                    description="Trigger outreach runs, look at them, and give orders about them.")
     api.state.gateway = gateway
-    for each in (router, run_routes.router):
+    # From the inside out: what is let in is limited, what is answered is secured, and all of it counts.
+    api.add_middleware(WholeBodies)
+    api.add_middleware(Guarded, door=Door(tokens_of(settings), names_of(settings), settings.gateway_rate))
+    api.add_middleware(SecureHeaders, https=(settings.public_url or "").startswith("https:"))
+    counts = Counts()
+    api.state.metrics = registry_of(gateway, counts)
+    api.add_middleware(Counted, counts=counts)
+    for each in (router, health_routes.router, access_routes.router, run_routes.router, engine_routes.router,
+                 event_routes.router, catalog_routes.router, suppression_routes.router, unsubscribe_routes.router,
+                 page_routes.router):
         api.include_router(each)
     api.add_exception_handler(RequestValidationError, _not_understood)
+    api.add_exception_handler(405, not_this_method)
     return api
 
 
@@ -34,29 +65,18 @@ async def _not_understood(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": problems}, 422)
 
 
-@router.get("/health", responses={503: {"model": Health}})
-async def health(gateway: Served, response: Response) -> Health:
-    """Whether Kafka is reachable, and how many workers of each role it knows."""
-    pulse, reachable = gateway.pulse, bool(gateway.pulse.reachable)
-    response.status_code = 200 if reachable else 503
-    return Health(status="ok" if reachable else "unavailable", roles=pulse.roles,
-                  broker=Broker(bootstrap=pulse.bootstrap, reachable=reachable))
-
-
-@router.post("/api/v1/trigger", status_code=202, responses={404: {}, 413: {}, 503: {}})
+@router.post("/api/v1/trigger", status_code=202, response_model=Accepted, responses={
+    200: {"model": DryRun, "description": "With `dry_run`: what it would do"}, 404: {}, 413: {}, 429: {}, 503: {},
+    504: {}})
 async def trigger(asked: TriggerRequest, gateway: Served, request: Request,
-                  idempotency_key: Annotated[Name | None, Header()] = None) -> Accepted:
+                  idempotency_key: Annotated[Name | None, Header()] = None) -> Accepted | JSONResponse:
     """Start a run. Answers when Kafka has it for sure; the same slot or key is the same run, however often."""
     if idempotency_key:
         if asked.idempotency_key not in {None, idempotency_key}:
             raise HTTPException(422, "The header Idempotency-Key and the body's idempotency_key differ.")
         asked = asked.model_copy(update={"idempotency_key": idempotency_key})
+    if asked.dry_run:
+        return JSONResponse((await gateway.dry_run(asked)).model_dump(mode="json"))
     run = await gateway.trigger(asked)
     return Accepted(run_id=run, workflow_id=canonical_workflow_id(asked.workflow_id),
                     status_url=str(request.url_for("run", run_id=run)))
-
-
-@router.get("/api/v1/engines", responses={503: {}})
-async def engines(gateway: Served) -> Engines:
-    """Where each engine of the catalog stands: its limits, and whether it is throttled or stopped."""
-    return Engines(engines=await gateway.engines())

@@ -7,7 +7,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictBool, Str
 from outreach_stream.domain.clock import Moment
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.triggers import InlineRecipient, Name, Priority, WorkflowTriggered
-from outreach_stream.gateway.engines import EngineState
+from outreach_stream.gateway.measured import MeasuredEngine
 from outreach_stream.gateway.orders import Order
 from outreach_stream.gateway.replays import Replayable
 
@@ -28,9 +28,13 @@ class TriggerRequest(BaseModel):
     priority: Priority | None = None
     deadline: Moment | None = Field(None, description="Past it nothing is sent any more; without: the workflow's own")
 
+    dry_run: StrictBool = Field(
+        False, description="Publish nothing, mail nobody: answer 200 with whom it would mail now, and the first mail")
+
     def event(self, source: str, at: Moment) -> WorkflowTriggered:
         """The event that says the same."""
-        return WorkflowTriggered(source=source, triggered_at=at, **dict(self))
+        return WorkflowTriggered(source=source, triggered_at=at, **{
+            name: value for name, value in self if name != "dry_run"})
 
 
 class Accepted(BaseModel):
@@ -80,13 +84,15 @@ class Replayed(Accepted):
 class Engines(BaseModel):
     """All engines of the catalog."""
 
-    engines: list[EngineState]
+    engines: list[MeasuredEngine]
 
 
 class Runs(BaseModel):
     """The newest runs first."""
 
     runs: list[RunStatus]
+    next: str | None
+    """Where the next page begins, as `cursor`; null: that was the last one."""
 
 
 class Broker(BaseModel):
@@ -102,3 +108,12 @@ class Health(BaseModel):
     status: Literal["ok", "unavailable"]
     broker: Broker
     roles: dict[str, int]
+    lag: dict[str, dict[str, int]]
+    """Records that are not finished, by role and topic; empty while the broker does not say it."""
+
+
+class Probe(BaseModel):
+    """What is told to whatever runs the process."""
+
+    status: Literal["ok", "unavailable"]
+    reason: str | None = None

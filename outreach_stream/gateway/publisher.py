@@ -37,6 +37,8 @@ class TriggerPublisher:
 
     def __init__(self, writer: Writer, clock: Clock = wall_clock) -> None:
         self._writer, self._clock = writer, clock
+        self.published = 0
+        """Triggers that Kafka has for sure."""
 
     async def publish(self, trigger: WorkflowTriggered) -> str:
         """Returns the run's id once the broker has acknowledged the trigger. Raises as `Writer.write`.
@@ -50,5 +52,6 @@ class TriggerPublisher:
         except BrokerAwayError as error:
             _log.warning("trigger_not_acknowledged", run_id=run, error=type(error.__cause__).__name__)
             raise
+        self.published += 1
         _log.info("trigger_published", run_id=run, workflow_id=str(trigger.workflow_id), source=trigger.source)
         return run

@@ -7,7 +7,10 @@ import structlog
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
-from outreach_stream.broker.ready import answers
+from outreach_stream.broker.access import kafka_access
+from outreach_stream.broker.errors import BrokerError
+from outreach_stream.broker.ready import reached
+from outreach_stream.gateway.lag import Lag, lag
 from outreach_stream.gateway.members import ROLES, members
 
 INTERVAL = 1.0
@@ -27,6 +30,10 @@ class Pulse:
         self.reachable: bool | None = None
         """None: not looked yet."""
         self.roles: dict[str, int] = dict.fromkeys(ROLES, 0)
+        self.lag: Lag = {}
+        """Empty: not known."""
+        self._refused: str | None = None
+        """What was said of a broker that does not let us in."""
         self._client: AIOKafkaClient | None = None
         self._beating: asyncio.Task[None] | None = None
 
@@ -50,21 +57,34 @@ class Pulse:
         return self.reachable
 
     async def _look(self) -> bool:
-        if not await answers(self.bootstrap):
-            self.roles = dict.fromkeys(ROLES, 0)
+        if not await self._let_in():
+            self.roles, self.lag = dict.fromkeys(ROLES, 0), {}
             await self._disconnect()
             return False
         try:
             async with asyncio.timeout(LOOK_TIMEOUT):
                 self.roles = await members(await self._connected())
+                self.lag = await lag(await self._connected())
         except (KafkaError, OSError):   # no coordinator yet is no reason to be called away
+            self.lag = {}
             await self._disconnect()
         return True
+
+    async def _let_in(self) -> bool:
+        try:
+            there = await reached(self.bootstrap)
+        except BrokerError as error:    # it is there, and nothing here will change its mind
+            if self._refused != str(error):
+                self._refused = str(error)
+                _log.error("broker_refuses", bootstrap=self.bootstrap, why=self._refused)
+            return False
+        self._refused = None
+        return there
 
     async def _connected(self) -> AIOKafkaClient:
         if self._client is None:
             self._client = AIOKafkaClient(
-                bootstrap_servers=self.bootstrap, request_timeout_ms=int(LOOK_TIMEOUT * 1000))
+                bootstrap_servers=self.bootstrap, request_timeout_ms=int(LOOK_TIMEOUT * 1000), **kafka_access())
             await self._client.bootstrap()
         return self._client
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import override
 
@@ -28,9 +28,15 @@ def bound(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=512)
 
 
-async def serve(api: FastAPI, listening: socket.socket, stop: asyncio.Event) -> None:
-    """Serve on `listening` until `stop` is set; requests under way get three seconds."""
-    config = uvicorn.Config(api, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=3)
+async def serve(api: FastAPI, listening: socket.socket, stop: asyncio.Event,
+                leaving: Callable[[], None] | None = None, *, proxies: str = "127.0.0.1,::1") -> None:
+    """Serve on `listening` until `stop` is set; requests under way get three seconds.
+
+    `leaving` is called first then: for what would not end by itself. Of `proxies`, addresses and networks, is believed
+    whom they speak for, and by which scheme.
+    """
+    config = uvicorn.Config(api, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=3,
+                            server_header=False, forwarded_allow_ips=proxies)
     server = _Server(config)
     serving = asyncio.create_task(server.serve([listening]))
     stopping = asyncio.create_task(stop.wait())
@@ -38,6 +44,8 @@ async def serve(api: FastAPI, listening: socket.socket, stop: asyncio.Event) -> 
     _log.info("gateway_started", url=f"http://{host}:{port}")
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
+    if leaving is not None:
+        leaving()
     server.should_exit = True
     await serving
     _log.info("gateway_stopped")

@@ -15,19 +15,23 @@ from outreach_stream.domain.clock import wall_clock
 from outreach_stream.domain.control import Control
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.triggers import WorkflowTriggered
+from outreach_stream.gateway.caller import source
 from outreach_stream.gateway.controls import Controls
+from outreach_stream.gateway.engine_orders import EngineOrders
 from outreach_stream.gateway.engines import EngineState, engine_states, ordered_states
 from outreach_stream.gateway.models import ReplayRequest, TriggerRequest
 from outreach_stream.gateway.orders import Order, objection, run_record
-from outreach_stream.gateway.publisher import TriggerPublisher
+from outreach_stream.gateway.previews import Previews
+from outreach_stream.gateway.publisher import TriggerPublisher, identified
 from outreach_stream.gateway.pulse import Pulse
+from outreach_stream.gateway.reads import Reads
 from outreach_stream.gateway.replays import replay_objection, replay_trigger
 from outreach_stream.gateway.statuses import RunStatuses
+from outreach_stream.gateway.suppressions import Suppressions
+from outreach_stream.gateway.workflows import DryRun, TrialRequest
 from outreach_stream.gateway.writer import BrokerAwayError, RecordTooLargeError, Writer
 from outreach_stream.settings import Settings
 from outreach_stream.topics import CONTROL
-
-SOURCE = "gateway"
 
 CONTROL_PATIENCE = 3.0
 """Seconds that reading what was ordered before may take."""
@@ -56,7 +60,11 @@ class Gateway:
         self.pulse, self.statuses = Pulse(bootstrap), RunStatuses(bootstrap)
         self._controls, self._writer = Controls(bootstrap), Writer(bootstrap)
         self._publisher = TriggerPublisher(self._writer)
-        self._parts: tuple[Part, ...] = (self.pulse, self.statuses, self._controls)
+        self.reads = Reads(bootstrap, self.statuses)
+        self.engine_orders = EngineOrders(self._keep_catalog, self._ordered, self._writer)
+        self.suppressions = Suppressions(bootstrap, self._writer, settings)
+        self.previews = Previews(settings, self.suppressions.has)
+        self._parts: tuple[Part, ...] = (self.pulse, self.statuses, self._controls, self.suppressions)
 
     @asynccontextmanager
     async def running(self, _: object = None) -> AsyncIterator[None]:
@@ -71,11 +79,27 @@ class Gateway:
                 await part.stop()
             await self._writer.stop()
 
+    @property
+    def published(self) -> int:
+        """Triggers, replays too, that Kafka has for sure."""
+        return self._publisher.published
+
     async def trigger(self, asked: TriggerRequest) -> str:
         """Publish what is asked for; returns the run's id."""
         await self._known(asked.workflow_id, 404)
         await self._reachable()
-        return await self._publish(asked.event(SOURCE, datetime.now(UTC)))
+        return await self._publish(asked.event(source(), datetime.now(UTC)))
+
+    async def dry_run(self, asked: TriggerRequest) -> DryRun:
+        """What it would do; nothing is published, and Kafka is not needed."""
+        event, run = identified(asked.event(source(), datetime.now(UTC)))
+        return await self.previews.dry_run(await self.current(), event, run)
+
+    async def trial(self, workflow: str, asked: TrialRequest) -> str:
+        """Publish a test of the workflow's mail; returns the run's id."""
+        await self._reachable()
+        event = await self.previews.trial(await self.current(), workflow, asked, f"{source()}:test")
+        return await self._publish(event)
 
     async def order(self, order: Order, run: str) -> None:
         """Order something of a run; returns when the broker has it for sure."""
@@ -83,7 +107,7 @@ class Gateway:
         if reason := objection(order, self.status(run), control):
             raise HTTPException(409, reason)
         try:
-            await self._writer.write(CONTROL.name, run_record(order, run, by=SOURCE, at=wall_clock()), partition=0)
+            await self._writer.write(CONTROL.name, run_record(order, run, by=source(), at=wall_clock()), partition=0)
         except BrokerAwayError as error:
             _log.warning("order_not_acknowledged", run_id=run, order=order)
             raise _away("Kafka does not acknowledge. The order may have been given all the same: repeat it.") from error
@@ -97,7 +121,7 @@ class Gateway:
             raise HTTPException(409, reason)
         await self._known(parent.workflow_id, 409)
         return parent, await self._publish(replay_trigger(
-            parent, asked.statuses, source=SOURCE, at=datetime.now(UTC), accept_duplicates=asked.accept_duplicates,
+            parent, asked.statuses, source=source(), at=datetime.now(UTC), accept_duplicates=asked.accept_duplicates,
             key=asked.idempotency_key))
 
     async def engines(self) -> list[EngineState]:
@@ -140,7 +164,7 @@ class Gateway:
 
     async def _known(self, workflow_id: int | str, status: int) -> None:
         try:
-            (await self._catalog()).workflow(workflow_id)
+            (await self.current()).workflow(workflow_id)
         except UnknownWorkflow as error:
             raise HTTPException(status, str(error)) from error
 
@@ -152,7 +176,8 @@ class Gateway:
             _log.warning("catalog_unusable", problems=[str(problem) for problem in errors.problems])
             return None
 
-    async def _catalog(self) -> Catalog:
+    async def current(self) -> Catalog:
+        """The catalog as it is now, or was when it was last good."""
         try:
             return await run_in_threadpool(self.catalog)
         except CatalogErrors as error:

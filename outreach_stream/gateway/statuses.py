@@ -1,8 +1,9 @@
 """What is known of runs: the last word of `run.status` on each, kept up to date in memory."""
 
 import asyncio
-import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Self
 
 from outreach_stream.domain.clock import iso
@@ -11,6 +12,8 @@ from outreach_stream.domain.identity import canonical_time, canonical_workflow_i
 from outreach_stream.domain.states import RunState
 from outreach_stream.domain.triggers import WorkflowTriggered
 from outreach_stream.gateway.following import Follower
+from outreach_stream.gateway.listing import Choice, Listing
+from outreach_stream.gateway.paging import RunPlace
 from outreach_stream.streaming.views import View
 from outreach_stream.topics import RUN_STATUS
 
@@ -19,20 +22,37 @@ ACCEPTED_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Word:
-    """A status as it came, decoded when somebody asks, and when its run began."""
+class Word:
+    """A status as it came, decoded when somebody asks, and what runs are chosen and counted by."""
 
-    began: str
+    began: float
+    said: float
+    """Both in seconds since the epoch."""
+    workflow: str
+    state: RunState
+    engine: str | None
+    sent: int
     raw: bytes
 
     @classmethod
+    def of(cls, status: RunStatus, raw: bytes) -> Self:
+        """The word that `raw`, once read, says. Raises ValueError."""
+        said = _seconds(status.updated_at)
+        began = min(map(_seconds, status.states.values()), default=said)
+        return cls(began, said, status.workflow_id, status.state, status.engine, status.counts.sent, raw)
+
+    @classmethod
     def read(cls, raw: bytes) -> Self:
-        status = RunStatus.model_validate_json(raw)     # raises ValueError: the view passes over it
-        return cls(min(status.states.values(), default=status.updated_at), raw)
+        """The word that `raw` says. Raises ValueError."""
+        return cls.of(RunStatus.model_validate_json(raw), raw)
 
     @property
     def status(self) -> RunStatus:
+        """All that was said."""
         return RunStatus.model_validate_json(self.raw)
+
+
+type Listener = Callable[[str, Word], None]
 
 
 class RunStatuses:
@@ -41,9 +61,12 @@ class RunStatuses:
     def __init__(self, bootstrap: str) -> None:
         self.changed = asyncio.Event()
         """Set at each change; whoever waits clears it."""
-        self._view: View[_Word] = View(bootstrap, RUN_STATUS.name, self._on_record, decode=_Word.read)
+        self.listeners: list[Listener] = []
+        """Called after each change with the run's id and what is said of it; must not wait or raise."""
+        self._view: View[Word] = View(bootstrap, RUN_STATUS.name, self._on_record, decode=Word.read)
         self._follower = Follower(self._view, RUN_STATUS.name)
-        self._accepted: dict[str, RunStatus] = {}
+        self._accepted: dict[str, Word] = {}
+        self._listing = Listing()
 
     async def start(self) -> None:
         """Begins to follow; does not wait for the broker."""
@@ -65,25 +88,48 @@ class RunStatuses:
     def accepted(self, run: str, trigger: WorkflowTriggered, at: float) -> None:
         """Remember a run that was just triggered, until a worker has admitted it."""
         if self._view.get(run.encode()) is None:
-            self._accepted[run] = RunStatus(
+            status = RunStatus(
                 run_id=run, workflow_id=canonical_workflow_id(trigger.workflow_id), state=RunState.QUEUED,
                 reason="accepted; no worker has admitted it yet", source=trigger.source,
                 slot=canonical_time(trigger.slot) if trigger.slot else None, updated_at=iso(at))
+            self._accepted[run] = Word.of(status, status.encode())
+            self._tell(run, self._accepted[run])
             while len(self._accepted) > ACCEPTED_KEPT:
-                del self._accepted[next(iter(self._accepted))]
+                self._forget(next(iter(self._accepted)))
+
+    def word(self, run: str) -> Word | None:
+        """The last word on a run, as it came; None: it is not known."""
+        return self._view.get(run.encode()) or self._accepted.get(run)
 
     def get(self, run: str) -> RunStatus | None:
         """Where a run stands; None: it is not known."""
-        word = self._view.get(run.encode())
-        return word.status if word else self._accepted.get(run)
+        word = self.word(run)
+        return word.status if word else None
 
-    def newest(self, limit: int) -> list[RunStatus]:
-        """The runs that began last, newest first."""
-        words = heapq.nlargest(limit, (word for _, word in self._view.items()), key=lambda word: word.began)
-        waiting = list(self._accepted.values())
-        both = [(word.began, word.status) for word in words] + [(status.updated_at, status) for status in waiting]
-        return [status for _, status in sorted(both, key=lambda pair: pair[0], reverse=True)[:limit]]
+    def page(self, choice: Choice, limit: int, before: RunPlace | None = None) -> tuple[list[Word], RunPlace | None]:
+        """The newest wanted runs that began before that place, and where the next page begins; None: there is none."""
+        return self._listing.page(choice, limit, self.word, before)
 
-    def _on_record(self, key: bytes, _: _Word | None) -> None:
-        self._accepted.pop(key.decode(), None)
+    def _forget(self, run: str) -> None:
+        del self._accepted[run]
+        self._listing.drop(run)
+
+    def _on_record(self, key: bytes, word: Word | None) -> None:
+        run = key.decode()
+        self._accepted.pop(run, None)
+        if word is None:
+            self._listing.drop(run)
+            self.changed.set()
+        else:
+            self._tell(run, word)
+
+    def _tell(self, run: str, word: Word) -> None:
+        self._listing.put(run, word.began)
+        for listener in self.listeners:
+            listener(run, word)
         self.changed.set()
+
+
+def _seconds(stamp: str) -> float:
+    moment = datetime.fromisoformat(stamp)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -7,6 +7,7 @@ from typing import Self
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from outreach_stream.broker.access import kafka_access
 from outreach_stream.streaming.produce import Record
 
 ACK_TIMEOUT = 5.0
@@ -60,7 +61,7 @@ class Writer:
             if self._producer is None:
                 producer = AIOKafkaProducer(
                     bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True,
-                    request_timeout_ms=int(ACK_TIMEOUT * 1000))
+                    request_timeout_ms=int(ACK_TIMEOUT * 1000), **kafka_access())
                 try:
                     await producer.start()
                 except BaseException:

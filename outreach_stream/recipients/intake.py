@@ -12,7 +12,7 @@ from uuid import UUID
 from outreach_stream.recipients.addresses import AddressSet, canonical_address
 from outreach_stream.recipients.failures import MissingEmailColumn, QueryFailed
 
-Reason = Literal["invalid", "suppressed", "duplicate"]
+Reason = Literal["invalid", "suppressed", "unsubscribed", "duplicate"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _AS_IT_IS = frozenset({str, int, bool, type(None)})
@@ -40,9 +40,9 @@ class Skipped(NamedTuple):
 class Intake:
     """Decides on the recipients of one run. Of several rows with one address, the first counts."""
 
-    def __init__(self, suppressed: Container[str] = ()) -> None:
-        """`suppressed`: addresses that get no mail, an `AddressSet` as a rule."""
-        self._suppressed = suppressed
+    def __init__(self, suppressed: Container[str] = (), unsubscribed: Container[str] = ()) -> None:
+        """`suppressed`: addresses that get no mail, an `AddressSet` as a rule; `unsubscribed`: likewise, by a list."""
+        self._suppressed, self._unsubscribed = suppressed, unsubscribed
         self._seen = AddressSet()
         self.skipped: Counter[Reason] = Counter()
         """How many were left out so far, by reason."""
@@ -54,6 +54,8 @@ class Intake:
             return self._skip(str(email if email is not None else "")[:_LONGEST_SHOWN], "invalid")
         if address in self._suppressed:
             return self._skip(address, "suppressed")
+        if address in self._unsubscribed:
+            return self._skip(address, "unsubscribed")
         if not self._seen.add(address):
             return self._skip(address, "duplicate")
         for key, value in variables.items():

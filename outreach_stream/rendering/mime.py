@@ -21,8 +21,9 @@ from outreach_stream.rendering.templates import Rendered
 
 _UNFIT = r"\s<>()\[\],;:\\\"@\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
 _ADDRESS = re.compile(f"[^{_UNFIT}]+@[^{_UNFIT}]+")
-_URL = re.compile(r"https://(?:(?!=\?)[!-;=?-~]){1,860}")
-"""ASCII without angle brackets, which end it, nor what begins an encoded word; as long as SES takes, with both."""
+_URL = re.compile(r"(?:https://|http://(?:localhost|127\.|\[::1\]))(?:(?!=\?)[!-;=?-~]){1,860}")
+"""ASCII without angle brackets, which end it, nor what begins an encoded word; as long as SES takes, with both. One to
+this machine need not be https: it is for trying things out."""
 
 _TO, _SUBJECT = len("To: "), len("Subject: ")
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 from jinja2.exceptions import TemplateSyntaxError
 
-from outreach_stream.catalog.models import HTML_ONLY
+from outreach_stream.catalog.models import HTML_ONLY, URL_VARIABLE
 from outreach_stream.catalog.spec import WorkflowSpec
 from outreach_stream.rendering.failures import RenderError, TemplateErrors
 from outreach_stream.rendering.headers import one_line
@@ -62,12 +62,13 @@ class CompiledTemplate:
     wins where both have it. `email` and `name` always are the recipient's.
     """
 
-    def __init__(self, template_id: str, sources: Mapping[str, str | None]) -> None:
-        """Compile `sources`; raises `TemplateErrors` with all problems.
+    def __init__(self, template_id: str, sources: Mapping[str, str | None],
+                 provided: frozenset[str] = PROVIDED) -> None:
+        """Compile `sources`; raises `TemplateErrors` with all problems. `provided`: variables that all will have.
 
         They are named subject, text (which may be `HTML_ONLY`), html, list_unsubscribe, and headers.X-Name.
         """
-        self.id = template_id
+        self.id, self.provided = template_id, provided
         environments = {"html": MailEnvironment(autoescape=True), "list_unsubscribe": MailEnvironment(url=True)}
         plain = MailEnvironment()
         self._parts: dict[str, Part] = {}
@@ -101,20 +102,23 @@ class CompiledTemplate:
 
     def check(self, columns: Collection[str], parameters: Collection[str]) -> list[str]:
         """What is missing, a sentence per variable naming the parts that read it; empty: all is there."""
-        known = {*columns, *parameters, *PROVIDED}
+        known = {*columns, *parameters, *self.provided}
         return [
             f"variable {variable!r} (in {', '.join(self._readers(variable))} of template {self.id}) is neither "
             f"a column of the query nor a parameter; there are: {', '.join(sorted(known))}"
             for variable in sorted(self.variables - known)
         ]
 
-    def render(self, recipient: Addressee, parameters: Mapping[str, Any] = _NONE) -> Rendered:
+    def render(self, recipient: Addressee, parameters: Mapping[str, Any] = _NONE, link: str | None = None) -> Rendered:
         """The recipient's mail; raises `RenderError` naming part, line and variable, and nothing of the recipient.
 
-        `parameters` may be left out where the recipient's variables hold them already.
+        `parameters` may be left out where the recipient's variables hold them already. `link`: by which the recipient
+        unsubscribes, where that is ours to make.
         """
         values = {**self._globals, **parameters, **recipient.variables,
                   "email": recipient.email, "name": recipient.name or ""}
+        if link is not None:
+            values[URL_VARIABLE] = link
         subject = one_line(self._subject.render(values))
         if not subject:
             raise RenderError("subject", "is empty", template=self.id)
@@ -125,7 +129,7 @@ class CompiledTemplate:
             text = (plain_text(html, template=self.id) or None) if html and self._made_text else None
         return Rendered(
             subject, text, html,
-            self._unsubscribe.render(values).strip() if self._unsubscribe else None,
+            self._unsubscribe.render(values).strip() if self._unsubscribe else link,
             self._rendered_headers(values) if self._headers else (),
         )
 
@@ -147,4 +151,4 @@ def compile_spec(spec: WorkflowSpec) -> CompiledTemplate:
         "subject": template.subject, "text": template.text, "html": template.html,
         "list_unsubscribe": workflow.list_unsubscribe,
         **{_HEADER + name: source for name, source in workflow.headers.items()},
-    })
+    }, PROVIDED if workflow.unsubscribe is None else PROVIDED | {URL_VARIABLE})

@@ -12,6 +12,7 @@ from outreach_stream.domain.clock import iso
 from outreach_stream.domain.events import ReplayRequested, RunRefused, RunRequested
 from outreach_stream.domain.identity import canonical_time, canonical_workflow_id, run_id
 from outreach_stream.domain.triggers import EXPRESS_LIMIT, Priority, WorkflowTriggered
+from outreach_stream.recipients.unsubscribing import NOT_SET_UP
 
 REQUEST_LIMIT = 384 * 1024
 """Bytes of a run's request at most: it must fit into one record, with what is noted beside it later."""
@@ -34,6 +35,8 @@ class Arrival:
     """Lanes there are (partitions of `send.requested`)."""
     longest_run: float
     """Seconds a run may last."""
+    unsubscribing: bool = False
+    """Links to unsubscribe can be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ def admit(trigger: WorkflowTriggered, catalog: Catalog | CatalogErrors, arrival:
 def _freeze(run: str, trigger: WorkflowTriggered, catalog: Catalog, arrival: Arrival) -> Admission:
     spec = freeze(catalog, trigger.workflow_id, arrival.lanes)
     _check_people(trigger, spec)
+    if spec.workflow.unsubscribe is not None and not arrival.unsubscribing:
+        raise Refused(f"workflow {spec.workflow.id}: {NOT_SET_UP}")
     # A producer whose clock is ahead must not make its run last longer.
     triggered_at = min(trigger.triggered_at.timestamp() if trigger.triggered_at else arrival.sent_at, arrival.now)
     engine = catalog.engine(spec.engine)
@@ -109,9 +114,12 @@ def _parameters(trigger: WorkflowTriggered, spec: WorkflowSpec) -> dict[str, Jso
 
 
 def _priority(trigger: WorkflowTriggered, spec: WorkflowSpec) -> Priority:
-    """Express is for few recipients that need no query; whoever asks for it with more goes in bulk, as replays do."""
+    """Express is for few recipients that need no query; whoever asks for it with more goes in bulk, as replays do.
+
+    It waits for no `local_time`: of a workflow with one, it must be asked for.
+    """
     few = trigger.recipients is not None and len(trigger.recipients) <= EXPRESS_LIMIT
-    asked = trigger.priority or spec.workflow.priority
+    asked = trigger.priority or spec.workflow.priority or ("bulk" if spec.workflow.local_time else None)
     return "express" if few and asked != "bulk" else "bulk"
 
 

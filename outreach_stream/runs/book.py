@@ -1,6 +1,6 @@
 """The runs of one partition: what was told of them, how many recipients have ended, and what follows."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -10,7 +10,7 @@ import orjson
 from outreach_stream.domain.clock import Clock
 from outreach_stream.domain.control import Control, Subject
 from outreach_stream.domain.events import RunEvent, RunRequested, RunStatus
-from outreach_stream.domain.states import RecipientStatus
+from outreach_stream.domain.states import RecipientStatus, RunState
 from outreach_stream.runs.ports import Table
 from outreach_stream.runs.record import RunRecord
 from outreach_stream.runs.results import Result
@@ -169,6 +169,10 @@ class Book:
             if not any(orjson.loads(value).get("log") for value in values) and not _record(values).settled:
                 self.run(key.decode())
                 self.dirty[key.decode()] = None
+
+    def states(self) -> Counter[RunState]:
+        """How many of the runs in memory are in which state."""
+        return Counter(state for run in self._runs.values() if (state := run.record.state))
 
     def overdue(self, before: float) -> dict[str, int]:
         """Runs in memory that have not ended and whose deadline was `before`, with how many recipients have an end."""

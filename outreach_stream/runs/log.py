@@ -3,13 +3,12 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from outreach_stream.domain.events import RunPlanReported
 from outreach_stream.domain.triggers import InlineRecipient
 from outreach_stream.runs.log_entries import Entries, segments
-from outreach_stream.runs.log_file import WholeFile
 from outreach_stream.runs.log_models import LogHead
+from outreach_stream.runs.log_store import LogStore
 from outreach_stream.runs.ports import Published
 from outreach_stream.runs.tally import Tally
 
@@ -26,7 +25,8 @@ class ResultsMissingError(RuntimeError):
 class LogJob:
     """All that is needed to write one log: values, so that it can be done in another thread."""
 
-    path: Path
+    name: str
+    """In the store."""
     head: LogHead
     plan: RunPlanReported | None  # None: it was never planned
     tallies: Mapping[int, Tally]
@@ -36,27 +36,28 @@ class LogJob:
     """Not every recipient has an end; those without are to be listed too."""
 
 
-async def write_log(job: LogJob, published: Published) -> int:
-    """Write the log, whole or not at all; returns how many recipients it lists.
+async def write_log(job: LogJob, published: Published, store: LogStore) -> int:
+    """Write the log into the store, whole or not at all; returns how many recipients it lists.
 
     What the topics have lost is not waited for: then the log has a warning, and lists the recipients that there are.
     Writes to the disk without giving way: run it off the main event loop. Memory does not grow with the number of
-    recipients but by a few bits for each. Raises OSError (a full disk) and what `published` raises; writing again is
-    harmless.
+    recipients but by a few bits for each. Raises OSError (a full disk, a bucket that refuses) and what `published`
+    raises; writing again is harmless.
     """
     try:
-        return await _write(job, published, complete=True)
+        return await _write(job, published, store, complete=True)
     except ResultsMissingError as error:
         summary = job.head.summary
         unlisted = max(1, summary.total + summary.skipped - error.listed)
         warning = f"{unlisted:,} recipients are not listed: what the topics kept of them is gone"
         run = job.head.run.model_copy(update={"warnings": [*job.head.run.warnings, warning]})
-        return await _write(replace(job, head=job.head.model_copy(update={"run": run})), published, complete=False)
+        job = replace(job, head=job.head.model_copy(update={"run": run}))
+        return await _write(job, published, store, complete=False)
 
 
-async def _write(job: LogJob, published: Published, *, complete: bool) -> int:
+async def _write(job: LogJob, published: Published, store: LogStore, *, complete: bool) -> int:
     listed = 0
-    with WholeFile(job.path) as file:
+    async with store.draft(job.name) as file:
         file.write(job.head.model_dump_json(indent=2).encode().removesuffix(b"\n}") + b',\n  "recipients": [')
         found = Found(Entries(job.head.run.id, job.tallies, endless=job.given_up))
         async with aclosing(_lines(job, published, found)) as pages:

@@ -1,7 +1,6 @@
 """The log's beginning: everything but the recipients."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from outreach_stream.domain.clock import iso
@@ -20,10 +19,9 @@ from outreach_stream.runs.log_models import (
 from outreach_stream.runs.record import RunRecord
 
 
-def log_path(output_dir: Path, request: RunRequested) -> Path:
-    """Where a run's log lies: by the day of its admission in UTC, so that a rewrite finds the same place."""
-    day = datetime.fromtimestamp(request.admitted_at, UTC).date()
-    return output_dir / day.isoformat() / f"{request.run_id}.json"
+def log_name(request: RunRequested) -> str:
+    """A run's log in its store: by the day of its admission in UTC, so that a rewrite finds the same place."""
+    return f"{datetime.fromtimestamp(request.admitted_at, UTC).date().isoformat()}/{request.run_id}.json"
 
 
 def log_head(record: RunRecord, counts: Counts, engine_config: dict[str, Any] | None) -> LogHead:

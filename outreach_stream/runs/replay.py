@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from outreach_stream.domain.events import ReplayedChunk, ReplayRequested, RunPlanReported, RunRefused, RunRequested
+from outreach_stream.domain.chunks import ReplayedChunk
+from outreach_stream.domain.events import ReplayRequested, RunPlanReported, RunRefused, RunRequested
 from outreach_stream.domain.marks import STATUS_OF, Mark, Marks
 from outreach_stream.runs.admission import REASON_LIMIT, REQUEST_LIMIT, Refused
 from outreach_stream.runs.record import RunRecord

@@ -59,6 +59,7 @@ def run_status(run_id: str, record: RunRecord, ends: Ends, control: Control, now
     going_on = request is not None and not state.terminal
     fuse = control.fuse(request.engine) if request and going_on else None
     counts = counts_of(record, ends)
+    later = [] if not going_on or record.plan is None else [group for group in record.plan.due if group[0] > now]
     return RunStatus(
         run_id=run_id,
         workflow_id=said.workflow_id,
@@ -76,6 +77,8 @@ def run_status(run_id: str, record: RunRecord, ends: Ends, control: Control, now
         paused=going_on and control.paused(run_id),
         cancelling=going_on and control.cancelled(run_id),
         engine_stopped=fuse.reason if fuse else None,
+        next_due=iso(later[0][0]) if later else None,
+        not_due=sum(recipients for _, recipients in later),
         parent=request.replay.run_id if request and request.replay else None,
         log=record.log,
         updated_at=iso(now),

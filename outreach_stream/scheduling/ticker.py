@@ -10,10 +10,14 @@ from outreach_stream.catalog.schedules import Schedule
 from outreach_stream.catalog.snapshot import Catalog
 from outreach_stream.domain.clock import Clock, wall_clock
 from outreach_stream.domain.identity import canonical_time
+from outreach_stream.domain.spread import Spread
 from outreach_stream.domain.triggers import WorkflowTriggered
 from outreach_stream.scheduling.slots import EVER, Slot, ready
 
 log = structlog.get_logger()
+
+LATE = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+"""Upper bounds of lateness, in seconds: from a tick to what is made up for after a pause."""
 
 type Publish = Callable[[WorkflowTriggered], Awaitable[object]]
 """Has a trigger acknowledged by the broker; raises if it could not in time: it is tried again."""
@@ -34,6 +38,20 @@ class Ticker:
         self._seen: dict[str, tuple[Schedule, datetime]] = {}
         """How far each schedule is triggered. One that is changed is another one, and begins with the change."""
         self._started = False
+        self.triggered, self.failed = 0, 0
+        """Slots that are in Kafka, and tries that came to nothing."""
+        self.lateness = Spread(LATE)
+        """Seconds from when a slot was due until it was in Kafka."""
+
+    @property
+    def schedules(self) -> int:
+        """How many were there at the last look."""
+        return len(self._seen)
+
+    @property
+    def looked(self) -> bool:
+        """Whether it has come to the end of a look."""
+        return self._started
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until `stop` is set; raises nothing for what passes."""
@@ -59,9 +77,12 @@ class Ticker:
             try:
                 await self._publish(trigger_of(schedule, slot))
             except Exception as error:  # noqa: BLE001 - whatever it is, the slot must not be lost for it
+                self.failed += 1
                 log.warning("slot_not_triggered", schedule=schedule.id, slot=canonical_time(slot.at),
                             error=type(error).__name__)
                 return False
+            self.triggered += 1
+            self.lateness.note(late)
             log.info("slot_triggered", schedule=schedule.id, workflow_id=schedule.workflow,
                      slot=canonical_time(slot.at), late_seconds=late)
         return True

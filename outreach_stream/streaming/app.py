@@ -2,17 +2,22 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Any, override
+from typing import TYPE_CHECKING, Any, override
 
 import faust
 import faust.streams
 from aiokafka import AIOKafkaProducer
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from outreach_stream.broker.access import kafka_access
+from outreach_stream.streaming import vitals
 from outreach_stream.streaming.batch import Batch
 from outreach_stream.streaming.consumer import BatchConsumer
 from outreach_stream.streaming.instance import InstanceId
@@ -20,6 +25,9 @@ from outreach_stream.streaming.lease import Lease
 from outreach_stream.streaming.limits import BATCH_BYTES, CLOSE_RESERVE, FORCE_RESERVE, LINGER_MS, Limits, StopClock
 from outreach_stream.streaming.producer import IdempotentProducer
 from outreach_stream.streaming.recovery import FastTableManager
+
+if TYPE_CHECKING:
+    from outreach_stream.telemetry.readings import Reading, Source
 
 if getattr(faust.streams, "_CStreamIterator", None) is None:
     raise ImportError("Faust's compiled stream is missing: the one in Python acknowledges events of an old generation")
@@ -71,6 +79,15 @@ class RawBatches(Schema[Any, Any]):
         return decode
 
 
+def _credentials(access: Mapping[str, Any]) -> Credentials | None:
+    """A client's keyword arguments in Faust's words."""
+    context = access.get("ssl_context")
+    if "sasl_mechanism" in access:
+        return SASLCredentials(username=access["sasl_plain_username"], password=access["sasl_plain_password"],
+                               mechanism=access["sasl_mechanism"], ssl_context=context)
+    return SSLCredentials(context) if context else None
+
+
 class StreamApp(faust.App):
     """One role of the system: agents that take batches, tables, and one way to stop.
 
@@ -85,9 +102,10 @@ class StreamApp(faust.App):
 
     `data_dir` holds the tables and belongs to one process. `session_timeout`: seconds until the broker gives a dead
     process's partitions away. `instance_id` (from `instance.hold`): static membership, a restart within the session
-    timeout causes no rebalance. `read_committed`: records of aborted transactions are skipped. Other settings are
+    timeout causes no rebalance. `read_committed`: records of aborted transactions are skipped. `min_insync`: replicas
+    that must have a record of a table's changelog before it counts. Other settings are
     Faust's, and override those in SAFE. Topics with equal partition counts have one owner per partition number;
-    an assignment that breaks this crashes the app (NotCoLocated).
+    an assignment that breaks this crashes the app (NotCoLocated). `sources`: what the role's parts say in numbers.
 
     Hooks are lists to append to, called in this order at a rebalance or stop, in the main loop:
 
@@ -101,23 +119,26 @@ class StreamApp(faust.App):
 
     def __init__(self, app_id: str, *, bootstrap: str, data_dir: Path, session_timeout: float = 45.0,
                  instance_id: InstanceId | None = None, read_committed: bool = True, limits: Limits | None = None,
-                 **settings: Any) -> None:
+                 min_insync: int = 1, **settings: Any) -> None:
         if not isinstance(instance_id, InstanceId | None):
             raise TypeError("instance_id comes from instance.hold(): static membership needs the folder's lock")
         self.limits, self.read_committed = limits or Limits(), read_committed
+        self.changelog_config = {"min.insync.replicas": str(min_insync)}
         self.batch_topics: set[str] = set()
         self.lease, self.stop_clock = Lease(), StopClock()
         self.on_drain: list[Callable[[], None]] = []
         self.before_release: list[Callable[[], Awaitable[None]]] = []
         self.on_released: list[Callable[[], None]] = []
         self.on_assigned: list[Callable[[frozenset[TP]], Awaitable[None] | None]] = []
+        self.buried: Counter[str] = Counter()   # records that went to the dead letters, by topic
+        self.sources: list[Source] = [lambda: vitals.readings(self)]
         self._spawned: set[asyncio.Task[Any]] = set()
         merged = {**SAFE, "TableManager": FastTableManager, "broker_session_timeout": session_timeout,
                   "consumer_group_instance_id": instance_id, **settings}
         if self.limits.drain + self.limits.commit >= merged["broker_rebalance_timeout"]:
             raise ValueError("a drain and its commit must fit into broker_rebalance_timeout, or the broker expels us")
         super().__init__(app_id, broker=[f"kafka://{server}" for server in bootstrap.split(",")],
-                         datadir=str(data_dir), **merged)
+                         broker_credentials=_credentials(kafka_access()), datadir=str(data_dir), **merged)
 
     def batch_topic(self, name: str) -> Any:
         """The topic, for `@app.agent(...)`. It must exist. One agent per topic."""
@@ -137,6 +158,10 @@ class StreamApp(faust.App):
     def aiokafka_producer(self) -> AIOKafkaProducer:
         """The app's own idempotent producer, for `produce`. Raises faust's NotReady before the start."""
         return self.producer._ensure_producer()  # type: ignore[attr-defined]
+
+    def readings(self) -> "Iterable[Reading]":
+        """What the role says in numbers."""
+        return chain.from_iterable(source() for source in self.sources)
 
     def spawn(self, coro: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Runs `coro` as a task whose unexpected end stops the worker: a lane that died silently would stall."""

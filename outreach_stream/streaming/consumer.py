@@ -5,7 +5,9 @@ is overridden here. Each override says why the stock code will not do.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from time import time
 from typing import TYPE_CHECKING, Any, cast, override
 
 from aiokafka import ConsumerRecord
@@ -35,6 +37,9 @@ class BatchConsumer(driver.Consumer):
         self.positioned = False                 # true from the seek until the revocation
         self._announced = False                 # `on_assigned` was begun, so `on_released` is due
         self._assignment = 0                    # grows with each beginning and end of an assignment
+        self.taken: Counter[str] = Counter()    # records that were handed out, by topic
+        self.batches_taken: Counter[str] = Counter()
+        self.committed_at = 0.0                 # when a commit last succeeded, in seconds since the epoch
         self._seeking = asyncio.Lock()          # recovery and the fetcher may both ask for the seek
         super().__init__(*args, **kwargs)
         self.gate = Gate(self.app.lease)
@@ -89,6 +94,8 @@ class BatchConsumer(driver.Consumer):
         batch = ledger.admit(records)
         if batch is None:
             return None
+        self.taken[tp.topic] += len(batch.records)
+        self.batches_taken[tp.topic] += 1
         if ledger.load >= self.app.limits.load_high or ledger.size >= self.app.limits.load_bytes:
             self.on_buffer_full(tp)
         first = batch.records[0]
@@ -149,6 +156,8 @@ class BatchConsumer(driver.Consumer):
         did_commit = await super()._commit_offsets(offsets, start_new_transaction)
         if not did_commit:                      # stock: notes a failed commit as made, and never repeats it
             self._committed_offset.update(before)
+        else:
+            self.committed_at = time()
         return did_commit
 
     # --- rebalance, recovery, stop ---

@@ -19,6 +19,7 @@ class Ledger:
 
     def __init__(self, tp: TP, gate: Gate, start: int, finished: Callable[[TP], None] = lambda _: None) -> None:
         self.tp, self._gate, self._finished = tp, gate, finished
+        self.start = start
         self.next_offset = start                # the first offset not handed out
         self.batches: deque[Batch] = deque()    # those with unfinished records, oldest first
         self.load = 0                           # records in them
@@ -74,6 +75,18 @@ class Ledger:
     def claimed(self) -> int:
         """Records in work."""
         return sum(batch.claimed() for batch in self.batches)
+
+    def unfinished(self) -> int:
+        """Records handed out that are not finished."""
+        return sum(batch.unfinished for batch in self.batches)
+
+    def oldest(self) -> float | None:
+        """When the oldest unfinished record was written, in seconds since the epoch, if it says so."""
+        if not self.batches:
+            return None
+        oldest = self.batches[0]
+        written = int(oldest.records[oldest.first_unfinished()].timestamp or 0)
+        return written / 1000 if written > 0 else None
 
     def close(self) -> None:
         """The partition has left: its batches are dead."""

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from outreach_stream.broker.access import kafka_access
 from outreach_stream.streaming.limits import BATCH_BYTES, LINGER_MS
 
 type Headers = Sequence[tuple[str, bytes]]
@@ -32,7 +33,7 @@ class RecordTooLarge(ValueError):  # noqa: N818
 def new_producer(bootstrap: str) -> AIOKafkaProducer:
     """A producer for processes without a Faust app: idempotent, all replicas, as the apps' own. Not started."""
     return AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=LINGER_MS,
-                            max_batch_size=BATCH_BYTES)
+                            max_batch_size=BATCH_BYTES, **kafka_access())
 
 
 async def produce(producer: AIOKafkaProducer, topic: str, partition: int, records: Iterable[Record], *,

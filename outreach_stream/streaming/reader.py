@@ -7,6 +7,8 @@ from typing import Any, Self
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
+from outreach_stream.broker.access import kafka_access
+
 POLL_MS = 200
 """Milliseconds after which a read that brought nothing looks at its position."""
 
@@ -33,7 +35,7 @@ class RangeReader:
 
     def _new_consumer(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(bootstrap_servers=self._bootstrap, auto_offset_reset="none", enable_auto_commit=False,
-                                isolation_level="read_committed")
+                                isolation_level="read_committed", **kafka_access())
 
     async def start(self) -> None:
         """Connects the kept consumer."""

@@ -44,7 +44,8 @@ class MergedTable:
     def __init__(self, app: "StreamApp", name: str, partitions: int, *, ttl_seconds: int | None = None) -> None:
         self._app, self.writer = app, WRITER
         table: Any = app.Table(
-            name, partitions=partitions, key_type=bytes, value_type=bytes, extra_topic_configs=COMPACT_OFTEN,
+            name, partitions=partitions, key_type=bytes, value_type=bytes,
+            extra_topic_configs=COMPACT_OFTEN | app.changelog_config,
             options={**SMALL, **({} if ttl_seconds is None else {"ttl": ttl_seconds})})
         table.changelog_topic = table._new_changelog_topic(
             retention=ttl_seconds, compacting=True, deleting=ttl_seconds is not None)

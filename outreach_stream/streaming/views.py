@@ -9,6 +9,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from outreach_stream.broker.access import kafka_access
+
 log = structlog.get_logger()
 
 RETRY = 0.5
@@ -24,15 +26,16 @@ class View[V = bytes]:
     Values are bytes as they came, or what `decode` makes of them (what it raises ValueError for is logged and passed
     over: the key keeps its value). `on_record(key, value)` is called for each change, in the order of each partition;
     None stands for a deleted key. `spawn` starts the reading task: with `StreamApp.spawn`, a view that breaks stops
-    the worker instead of growing stale. Broker restarts are survived. Uncommitted and aborted records are not seen.
+    the worker instead of growing stale. With `keep` False values are only told to `on_record` and not kept, where
+    that makes something smaller of them. Broker restarts are survived. Uncommitted and aborted records are not seen.
     """
 
     def __init__(self, bootstrap: str, topic: str, on_record: Callable[[bytes, V | None], None] | None = None, *,
-                 decode: Callable[[bytes], V] | None = None,
+                 decode: Callable[[bytes], V] | None = None, keep: bool = True,
                  spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[Any]] = asyncio.create_task) -> None:
         self._bootstrap, self._topic, self._on_record = bootstrap, topic, on_record
         self._decode: Callable[[bytes], Any] = decode or bytes
-        self._spawn = spawn
+        self._spawn, self._keep = spawn, keep
         self._values: dict[bytes, V] = {}
         self._positions: dict[TopicPartition, int] = {}     # up to where each partition is in _values
         self._waiting: defaultdict[bytes, list[asyncio.Future[None]]] = defaultdict(list)
@@ -43,7 +46,7 @@ class View[V = bytes]:
         """Begins to read. Raises aiokafka's UnknownTopicOrPartitionError after a while when there is no such topic."""
         self._consumer = AIOKafkaConsumer(
             self._topic, bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", enable_auto_commit=False,
-            isolation_level="read_committed")
+            isolation_level="read_committed", **kafka_access())
         await self._consumer.start()
         self._reading = self._spawn(self._read(self._consumer))
 
@@ -108,11 +111,13 @@ class View[V = bytes]:
             self._values.pop(key, None)
         else:
             try:
-                value = self._values[key] = self._decode(record.value)
+                value = self._decode(record.value)
             except ValueError as exc:
                 log.warning("view_record_undecodable", topic=self._topic, partition=record.partition,
                             offset=record.offset, error=type(exc).__name__)
                 return
+            if self._keep:
+                self._values[key] = value
             for came in self._waiting.pop(key, ()):
                 if not came.done():
                     came.set_result(None)

@@ -8,23 +8,32 @@ import threading
 
 import structlog
 
+from outreach_stream.streaming import vitals
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.logs import calm_libraries
+from outreach_stream.telemetry.endpoint import Listening, told
 
 log = structlog.get_logger()
 
 
-def run(app: StreamApp) -> int:
+def run(app: StreamApp, listening: Listening | None = None) -> int:
     """Runs `app` until SIGTERM or SIGINT; returns the process's exit code: 0, or 1 after a crash.
 
+    Its health and metrics are told on `listening` meanwhile.
     The process is gone `limits.stop` seconds after the signal; with every stack on stderr if it had to be forced.
     """
     calm_libraries()
     try:
-        return asyncio.run(_until_signal(app))
+        return asyncio.run(_told(app, listening))
     finally:
         if threading.active_count() == 1:       # else a thread is still to be joined: the last resort stays armed
             faulthandler.cancel_dump_traceback_later()
+
+
+async def _told(app: StreamApp, listening: Listening | None) -> int:
+    role = app.conf.id.removeprefix("outreach-")
+    async with told(role, listening, app.readings, lambda: vitals.unready(app)):
+        return await _until_signal(app)
 
 
 async def _until_signal(app: StreamApp) -> int:

@@ -60,7 +60,8 @@ async def test_every_noted_run_is_resumed_or_given_up(monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, "MergedTable", Table)
     monkeypatch.setattr(module, "READ_PAUSE", 0.001)
     hooks: Any = {name: [] for name in ("on_drain", "before_release", "on_released", "on_assigned")}
-    app: Any = SimpleNamespace(spawn=asyncio.create_task, lease=SimpleNamespace(valid=lambda: False), **hooks)
+    app: Any = SimpleNamespace(spawn=asyncio.create_task, lease=SimpleNamespace(valid=lambda: False), sources=[],
+                               **hooks)
     reader, nothing = Reader(), SimpleNamespace(finished=lambda *_: None)
     expansion = Expansion(app, Layout(), lanes=nothing, chunks=nothing, reader=reader,  # type: ignore[arg-type]
                           rate_of=lambda _: None, ahead=2.0)

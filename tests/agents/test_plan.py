@@ -74,7 +74,7 @@ class StubPlanner:
 @pytest.fixture
 async def app() -> AsyncIterator[Any]:
     producer = LoggedProducer(max_batch_size=100_000)
-    yield SimpleNamespace(aiokafka_producer=producer, spawn=asyncio.create_task, on_drain=[])
+    yield SimpleNamespace(aiokafka_producer=producer, spawn=asyncio.create_task, on_drain=[], sources=[])
     producer._closed = True
 
 

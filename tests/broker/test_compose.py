@@ -19,8 +19,8 @@ OURS = {name: service for name, service in SERVICES.items() if service["image"] 
 
 def test_every_part_of_the_system_is_there() -> None:
     """What others make, and one service for each thing that we run."""
-    assert set(SERVICES) - set(OURS) == {"kafka", "postgres", "mailpit"}
-    assert set(OURS) == {"topics", "aggregator", "dispatcher", "sender", "gateway"}
+    assert set(SERVICES) - set(OURS) == {"kafka", "postgres", "mailpit", "prometheus", "grafana"}
+    assert set(OURS) == {"topics", "aggregator", "dispatcher", "sender", "ticker", "gateway"}
 
 
 @pytest.mark.parametrize("name", OURS)

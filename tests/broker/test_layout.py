@@ -5,14 +5,15 @@ from dataclasses import replace
 import pytest
 
 from outreach_stream.broker.layout import TopicState, problems, topic_config
+from outreach_stream.settings import Settings
 from outreach_stream.topics import CONTROL, FLOW, RUN_CHUNK, RUN_STATUS, SEND_REQUESTED, SEND_RESULT, Layout
 
 DAY_MS = 86_400_000
 
 
-def right(layout: Layout) -> dict[str, TopicState]:
+def right(layout: Layout, insync: int = 1) -> dict[str, TopicState]:
     """A broker on which all is well."""
-    return {topic.name: TopicState(layout.partitions(topic), topic_config(topic)) for topic in FLOW}
+    return {topic.name: TopicState(layout.partitions(topic), topic_config(topic, insync)) for topic in FLOW}
 
 
 def test_retention_and_compaction_follow_the_table_of_topics() -> None:
@@ -25,10 +26,35 @@ def test_retention_and_compaction_follow_the_table_of_topics() -> None:
     assert topic_config(RUN_STATUS)["retention.ms"] == str(30 * DAY_MS)
 
 
-@pytest.mark.parametrize(("replication", "insync"), [(1, "1"), (2, "1"), (3, "2")])
-def test_three_replicas_survive_the_loss_of_one(replication: int, insync: str) -> None:
-    """With three replicas two must have a write; with fewer, demanding two would stop everything with one loss."""
-    assert topic_config(CONTROL, replication)["min.insync.replicas"] == insync
+@pytest.mark.parametrize(("replication", "given", "insync"), [(1, None, 1), (2, None, 1), (3, None, 2), (3, 1, 1)])
+def test_one_broker_may_be_lost(replication: int, given: int | None, insync: int) -> None:
+    """A record counts when all replicas but one have it, unless it is said otherwise; there is one at least."""
+    settings = Settings(replication=replication, min_insync=given)
+
+    assert settings.insync == insync
+    assert topic_config(CONTROL, settings.insync)["min.insync.replicas"] == str(insync)
+
+
+def test_what_may_be_lost_with_a_broker_is_a_warning() -> None:
+    """Fewer replicas than wished for, and records that count too early; more is the operator's choice."""
+    found = {name: replace(state, replicas=3) for name, state in right(Layout(), insync=2).items()}
+    assert problems(Layout(), found, 3, 2) == []
+    assert problems(Layout(), found, 1, 1) == []
+
+    risks = problems(Layout(), right(Layout()), 3, 2)
+    assert not any(each.grave for each in risks)
+    assert [str(each) for each in risks[:2]] == [
+        "workflow.triggered: has 1 replicas, OUTREACH_REPLICATION says 3",
+        "workflow.triggered: has min.insync.replicas 1, should be 2: a record counts that may be lost with one broker"]
+
+
+def test_more_replicas_demanded_than_there_are_is_grave() -> None:
+    """Nothing could ever be written."""
+    found = right(Layout())
+    found[CONTROL.name] = replace(found[CONTROL.name], config=topic_config(CONTROL, 2))
+
+    assert [(str(each), each.grave) for each in problems(Layout(), found)] == [
+        ("control: has min.insync.replicas 2 and 1 replicas: nothing can be written", True)]
 
 
 def test_a_layout_that_was_created_has_no_problems() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from outreach_stream.catalog.memory import MemoryCatalog
 from outreach_stream.catalog.snapshot import CatalogErrors, UnknownWorkflow
 from outreach_stream.catalog.spec import WorkflowSpec, WrongParameters, freeze
 from outreach_stream.cli.catalog import app
+from outreach_stream.settings import Settings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "catalog"
 
@@ -174,6 +176,27 @@ def test_check_says_what_is_right_and_wrong(folder):
     bad = CliRunner().invoke(app, ["check", str(folder), "--json"])
     assert bad.exit_code == 1
     assert json.loads(bad.stdout)["problems"][0]["field"] == "text"
+
+
+def test_check_warns_of_a_list_that_nobody_could_leave(folder, monkeypatch):
+    """`unsubscribe` without its settings has each run refused; a body without a link displeases providers."""
+    file = "workflows/spring-offer.yaml"
+    write(folder, file, re.sub("(?m)^list_unsubscribe:.*", "unsubscribe: news", (folder / file).read_text("utf-8")))
+
+    def warnings():
+        checked = CliRunner().invoke(app, ["check", str(folder), "--json"])
+        return json.loads(checked.stdout)["workflows"][0]["warnings"]
+
+    refused, unseen = warnings()
+    assert "runs will be refused" in refused
+    assert "OUTREACH_UNSUBSCRIBE_KEY" in refused
+    assert "{{ unsubscribe_url }}" in unseen
+    assert "Warning: workflow 1: its runs" in CliRunner().invoke(app, ["check", str(folder)]).stdout
+
+    write(folder, "templates/spring-offer.txt", "{{ unsubscribe_url }}")
+    settings = Settings(public_url="https://mail.example.com", unsubscribe_key="env:KEY")
+    monkeypatch.setattr("outreach_stream.cli.catalog.load_settings", lambda: settings)
+    assert warnings() == []
 
 
 def test_check_names_the_file_of_every_template_at_once(folder):

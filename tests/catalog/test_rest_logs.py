@@ -6,7 +6,9 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from outreach_stream.catalog.rest_logs import FOLDER, LogDelivery
+from outreach_stream.catalog.rest_logs import FOLDER, PIECE, LogDelivery
+from outreach_stream.runs.log_store import FolderStore, log_store
+from tests.buckets import bucket_server
 from tests.catalog.rest_stage import stage
 
 
@@ -30,14 +32,14 @@ def undelivered(output) -> list[str]:
 
 
 def delivery(there, output, **more) -> LogDelivery:
-    return LogDelivery(there.url, None, output, **more)
+    return LogDelivery(there.url, None, FolderStore(output), **more)
 
 
 def test_a_log_is_delivered_whole(there, output, tmp_path) -> None:
     """Byte for byte, by a thread of its own, soon after it was noted."""
     bringing = delivery(there, output)
     bringing.start()
-    bringing.note(output / "2026-11-24" / "run-1.json")
+    bringing.note("2026-11-24/run-1.json")
     until = time.monotonic() + 10
     while undelivered(output):
         assert time.monotonic() < until
@@ -47,12 +49,27 @@ def test_a_log_is_delivered_whole(there, output, tmp_path) -> None:
     assert (tmp_path / "received" / "run-1.json").read_bytes() == (output / "2026-11-24/run-1.json").read_bytes()
 
 
+def test_a_log_in_a_bucket_is_delivered_from_there(there, tmp_path) -> None:
+    """Read piece by piece; the note, which any aggregator finds, is gone afterwards."""
+    with bucket_server():
+        store = log_store("s3://logs/output")
+        store.put("2026-11-24/run-1.json", b'{"recipients": ["%s"]}' % (b"x" * 2 * PIECE))
+        bringing = LogDelivery(there.url, None, store)
+        bringing.note("2026-11-24/run-1.json")
+        noted = store.names(FOLDER)
+        bringing.deliver()
+        left = store.names(FOLDER)
+
+    assert (noted, left) == ([f"{FOLDER}/run-1"], [])
+    assert json.loads((tmp_path / "received" / "run-1.json").read_bytes()) == {"recipients": ["x" * 2 * PIECE]}
+
+
 def test_an_api_that_is_away_gets_it_later(there, output, tmp_path) -> None:
     """From another process, if this one ends meanwhile; the pauses grow, and each is told."""
     now = [0.0]
     there.between.answers = [(503, b"")] * 3
     bringing = delivery(there, output, clock=lambda: now[0])
-    bringing.note(output / "2026-11-24" / "run-1.json")
+    bringing.note("2026-11-24/run-1.json")
     with capture_logs() as said:
         for moment in (0.0, 4.9, 5.0, 14.9, 15.0):
             now[0] = moment
@@ -68,9 +85,9 @@ def test_an_api_that_is_away_gets_it_later(there, output, tmp_path) -> None:
 
 def test_nobody_at_the_address(there, output) -> None:
     """A refused connection and a log that was removed keep nothing else waiting."""
-    bringing = LogDelivery("http://127.0.0.1:1", None, output)
-    bringing.note(output / "2026-11-24" / "run-1.json")
-    bringing.note(output / "2026-11-24" / "removed.json")
+    bringing = LogDelivery("http://127.0.0.1:1", None, FolderStore(output))
+    bringing.note("2026-11-24/run-1.json")
+    bringing.note("2026-11-24/removed.json")
     with capture_logs() as said:
         bringing.deliver()
 
@@ -83,7 +100,7 @@ def test_an_api_that_keeps_no_logs_is_not_asked_again(tmp_path, output) -> None:
     """It says so with 501."""
     with stage(tmp_path / "catalog") as there:
         bringing = delivery(there, output)
-        bringing.note(output / "2026-11-24" / "run-1.json")
+        bringing.note("2026-11-24/run-1.json")
         bringing.deliver()
         bringing.deliver()
 

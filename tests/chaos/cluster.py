@@ -1,10 +1,12 @@
 """Three brokers that keep each record three times: one of them may be lost."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from outreach_stream.broker.embedded import EmbeddedBroker
 from outreach_stream.broker.ports import choose_ports
@@ -13,7 +15,6 @@ from outreach_stream.broker.properties import LOOPBACK, server_properties
 NODES = 3
 REPLICATED = {
     "default.replication.factor": "3",
-    "min.insync.replicas": "2",
     "offsets.topic.replication.factor": "3",
     "transaction.state.log.replication.factor": "3",
     "transaction.state.log.min.isr": "2",
@@ -66,11 +67,24 @@ class Cluster:
 
     async def until_in_sync(self) -> None:
         """Wait until each partition is on all brokers, so that another one may be lost."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
-        await admin.start()
-        try:
+        async with self._admin() as admin:
             while any(len(partition["isr"]) < NODES for topic in await admin.describe_topics()
                       for partition in topic["partitions"]):
                 await asyncio.sleep(0.1)
+
+    async def insync(self) -> dict[str, str]:
+        """How many replicas must have a record before it counts, by topic: ours, and those of the workers' tables."""
+        async with self._admin() as admin:
+            names = [topic["topic"] for topic in await admin.describe_topics() if not topic["topic"].startswith("__")]
+            answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+        return {resource[3]: entry[1] for answer in answers for resource in answer.resources for entry in resource[4]
+                if entry[0] == "min.insync.replicas"}
+
+    @asynccontextmanager
+    async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        try:
+            yield admin
         finally:
             await admin.close()

@@ -131,10 +131,12 @@ def _become(order: dict) -> None:
         os.dup2(file, place)
     os.environ.clear()
     os.environ.update(order["environment"])
+    from outreach_stream.cli.listening import metrics_place
     from outreach_stream.settings import load_settings
     from outreach_stream.wiring import run_role
 
-    sys.exit(run_role(order["role"], load_settings(), Path(order["state"])))
+    settings = load_settings()
+    sys.exit(run_role(order["role"], settings, Path(order["state"]), metrics_place(settings)))
 
 
 if __name__ == "__main__":

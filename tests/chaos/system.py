@@ -19,6 +19,7 @@ from outreach_stream.domain.identity import run_id
 from outreach_stream.domain.triggers import WorkflowTriggered
 from outreach_stream.inbox.modes import Mode
 from outreach_stream.inbox.record import InboxRecord
+from outreach_stream.settings import Settings
 from outreach_stream.streaming.produce import Record, new_producer, produce
 from outreach_stream.streaming.views import View
 from outreach_stream.topics import Layout
@@ -50,7 +51,8 @@ class System:
         self.start, self.kill, self.terminate = self.workers.start, self.workers.kill, self.workers.terminate
 
     async def __aenter__(self) -> "System":
-        await create_topics(self.bootstrap, Layout(), self.replication)
+        insync = Settings(replication=self.replication).insync
+        await create_topics(self.bootstrap, Layout(), self.replication, insync)
         self._inbox = leashed(
             sys.executable, "-m", "outreach_stream.inbox", "--record", str(self.record), "--mode-file", str(self._mode),
             "--latency-ms", str(self.latency_ms), *(["--keep", str(self.kept)] if self.kept else []),

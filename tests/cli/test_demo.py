@@ -101,10 +101,10 @@ def test_an_output_folder_that_cannot_be_written_is_2_and_said_at_once(outreach:
     """Nothing is begun that could not end with a log."""
     (tmp_path / "taken").touch()
 
-    answer = outreach("demo", OUTREACH_OUTPUT_DIR=str(tmp_path / "taken" / "output"))
+    answer = outreach("demo", OUTREACH_OUTPUT=str(tmp_path / "taken" / "output"))
 
     assert answer.returncode == 2
-    assert "OUTREACH_OUTPUT_DIR" in answer.stderr
+    assert "OUTREACH_OUTPUT" in answer.stderr
 
 
 def outcome(folder: Path, *arguments: str) -> dict[str, Any]:

@@ -46,6 +46,16 @@ def test_what_is_in_a_runs_way_is_said_instead_of_an_eta() -> None:
     assert cancelling == "sent 4 · failed 0 · 2/s · cancelling"
 
 
+def test_whoever_is_not_due_yet_is_no_matter_of_the_rate() -> None:
+    """With `local_time` it says how many wait, and for what; an ETA would be a guess. Cancelled, nobody waits."""
+    said = {"next_due": "2026-03-01T17:00:00.000Z", "not_due": 1_200}
+    waiting, cancelling = (progress_text(status(total=2_000, sent=800, said=said | more), rate=2.0)
+                           for more in ({}, {"cancelling": True}))
+
+    assert waiting == "sent 800 · failed 0 · 2/s · 1,200 due from 2026-03-01 17:00 UTC on"
+    assert cancelling == "sent 800 · failed 0 · 2/s · cancelling"
+
+
 def test_a_pause_is_a_line_at_once_and_a_replay_names_its_parent() -> None:
     """Where there is no terminal, what changes about a run is not swallowed by the pace of the lines."""
     out = StringIO()

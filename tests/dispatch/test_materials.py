@@ -1,6 +1,7 @@
 """What plans are made of: the frozen spec, and the recipients of a database, a list and a suppression file."""
 
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from outreach_stream.catalog.models import Template, Workflow
 from outreach_stream.catalog.spec import WorkflowSpec
 from outreach_stream.dispatch.ports import CannotPlan, ChunkGone
 from outreach_stream.domain.events import RunRequested
-from outreach_stream.domain.triggers import InlineRecipient
+from outreach_stream.domain.triggers import InlineRecipient, Replay
+from outreach_stream.recipients.unsubscribed import Unsubscribed, suppression_key
+from outreach_stream.recipients.unsubscribing import Links
 
 
 class NoChunks:
@@ -68,6 +71,22 @@ async def test_the_query_says_who(tmp_path: Path) -> None:
     assert people == [("a@example.org", "A", {"city": "Oslo"}), ("no", "invalid")]
 
 
+async def test_who_has_left_the_workflows_list_is_left_out() -> None:
+    """By its name, in any case of the address, also of an express run; without links to leave by there is no plan."""
+    specs, lists, people = Specs("x", unsubscribe="news"), Unsubscribed(), [
+        InlineRecipient(email=f"{n}@example.org") for n in "abc"]
+    lists.note(suppression_key("news", "A@example.org"), b"{}")
+    lists.note(suppression_key("offers", "b@example.org"), b"{}")
+    materials = SpecMaterials(specs, NO_CHUNKS, Links("https://u.example", ["k" * 32]), lists)
+
+    material = await materials.gather(specs.run(recipients=people))
+
+    assert [decided[:2] for decided in await material.decide(people)] == [
+        ("a@example.org", "unsubscribed"), ("b@example.org", ""), ("c@example.org", "")]
+    with pytest.raises(CannotPlan, match="set OUTREACH_PUBLIC_URL and OUTREACH_UNSUBSCRIBE_KEY"):
+        await SpecMaterials(specs, NO_CHUNKS).gather(specs.run())
+
+
 async def test_an_inline_list_has_one_set_of_columns() -> None:
     """Who does not bring a variable has the run's parameter in its place, or nothing."""
     people = [InlineRecipient(email="a@example.org", code=1), InlineRecipient(email="b@example.org", city="Rome")]
@@ -116,3 +135,28 @@ async def test_missing_variables_are_named() -> None:
     assert "'city'" in sentence
     assert "text of template t" in sentence
     assert "town" in sentence
+
+
+AT_NINE = {"local_time": "09:00", "default_timezone": "Europe/Berlin"}
+
+
+async def due(specs: Specs, variables: dict, **changes: object) -> str | None:
+    """When a recipient of a run triggered on 1 March at 00:00 UTC is due."""
+    at = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
+    run = specs.run(**{"triggered_at": at, "deadline": at + 86_400} | changes)
+    local = (await SpecMaterials(specs, NO_CHUNKS).gather(run)).local_times()
+    return datetime.fromtimestamp(local.of(variables), UTC).strftime("%d %H:%M") if local else None
+
+
+@pytest.mark.parametrize(("workflow", "variables", "changes", "expected"), [
+    ({}, {"timezone": "Asia/Tokyo"}, {}, None),
+    (AT_NINE, {"timezone": "Asia/Tokyo"}, {}, "01 00:00"),
+    (AT_NINE, {}, {}, "01 08:00"),
+    (AT_NINE, {"timezone": "Mars/Base"}, {"parameters": {"timezone": "Asia/Kolkata"}}, "01 03:30"),
+    ({"local_time": "09:00"}, {}, {}, "01 09:00"),
+    (AT_NINE, {"timezone": "Asia/Tokyo"}, {"slot": "2026-03-01T12:00:00Z"}, "02 00:00"),
+    (AT_NINE, {"timezone": "Asia/Tokyo"}, {"replay": Replay(run_id="r", statuses=["failed"])}, None),
+])
+async def test_when_people_are_due(workflow: dict, variables: dict, changes: dict, expected: str | None) -> None:
+    """By their own zone, else by that of the run's parameters, else by the workflow's; a replay waits for no clock."""
+    assert await due(Specs("x", **workflow), variables, **changes) == expected

@@ -1,6 +1,8 @@
 """Planning: a plan, or the reason why there is none; never an exception for what a run can do."""
 
 import contextlib
+from datetime import UTC, datetime, time
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,6 +13,7 @@ from outreach_stream.domain.events import RunChunk, RunPlanned, RunRequested
 from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.policy import Policy, Route
 from outreach_stream.domain.ports import Unrenderable
+from outreach_stream.scheduling.local import LocalTimes
 from tests.messages import raw
 
 NOW = 1_000.0
@@ -19,14 +22,17 @@ NOW = 1_000.0
 class Material:
     """A run's material as a script: pages, what is missing, whose mail cannot be made, what fails."""
 
-    def __init__(self, pages=(), *, missing=(), unrenderable=(), failing=None, columns=("x",)) -> None:
-        self.pages_, self.missing_, self.unrenderable, self.failing, self.columns = (
-            pages, list(missing), unrenderable, failing, columns)
+    def __init__(self, pages=(), *, missing=(), unrenderable=(), failing=None, columns=("x",), local=None) -> None:
+        self.pages_, self.missing_, self.unrenderable, self.failing, self.columns, self.local = (
+            pages, list(missing), unrenderable, failing, columns, local)
         self.policy = Policy()
         self.composer, self.composed = self, []
 
     def missing(self, columns) -> list[str]:
         return self.missing_
+
+    def local_times(self) -> LocalTimes | None:
+        return self.local
 
     def compose(self, request, now) -> OutgoingMessage:
         self.composed.append(request)
@@ -233,3 +239,22 @@ async def test_a_warning_when_the_rate_cannot_make_the_deadline(rate, warned) ->
 
     assert bool(planned.warning) == warned
     assert planned.error is None
+
+
+async def test_a_plan_says_who_is_due_when() -> None:
+    """A chunk for each moment, the earliest first; and a warning of who goes by the default zone or is due too late."""
+    local = LocalTimes(time(9), ZoneInfo("UTC"), datetime.fromtimestamp(NOW, UTC))
+    zones = {"Asia/Tokyo": 300, "America/New_York": 20, "Europe/Berlin": 1_500, "Mars/Base": 1}
+    page = [(f"{zone}{n}@x.org", "", {"timezone": zone}) for zone, count in zones.items() for n in range(count)]
+    planned, store = await plan(Material([page, [("bad", "invalid")]], columns=["timezone"], local=local),
+                                deadline=NOW + 12 * 3_600)
+    chunks = [RunChunk.model_validate_json(chunk) for chunk in store.chunks]
+
+    assert [(group.recipients, {row[2] for number in group.chunks for row in chunks[number].rows})
+            for group in planned.due] == [
+        (0, set()), (1_500, {"Europe/Berlin"}), (1, {"Mars/Base"}), (20, {"America/New_York"}), (300, {"Asia/Tokyo"})]
+    assert [group.at for group in planned.due] == [0.0, *(hour * 3_600.0 for hour in (8, 9, 14, 24))]
+    assert (planned.total, planned.skipped, planned.chunks) == (1_821, 1, [*range(100, 100 + len(chunks))])
+    assert planned.warning == (
+        "1 bring a timezone that is not known, such as 'Mars/Base': they go by the clock of UTC; "
+        "320 recipients become due after the deadline, and will expire")

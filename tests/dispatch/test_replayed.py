@@ -9,7 +9,7 @@ from outreach_stream.agents import replayed as module
 from outreach_stream.agents.materials import SpecMaterials
 from outreach_stream.dispatch.chunking import Chunker
 from outreach_stream.dispatch.ports import CannotPlan, ChunkGone
-from outreach_stream.domain.events import ReplayedChunk
+from outreach_stream.domain.chunks import ReplayedChunk
 from outreach_stream.domain.triggers import InlineRecipient, Replay
 from tests.dispatch.test_materials import Specs
 

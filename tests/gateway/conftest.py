@@ -20,7 +20,8 @@ type Open = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 async def open_gateway(
     bootstrap: str, catalog: MemoryCatalog | FolderCatalog | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    gateway = Gateway(bootstrap, (catalog or FolderCatalog(example_catalog())).current, Settings())
+    settings = Settings(gateway_names=("gateway",))
+    gateway = Gateway(bootstrap, (catalog or FolderCatalog(example_catalog())).current, settings)
     api = build(gateway)
     async with (gateway.running(api),
                 httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://gateway") as client):

@@ -50,7 +50,7 @@ class Stage:
 
     def __init__(self, bootstrap: str, state: Path, output: Path) -> None:
         self.bootstrap, self.output = bootstrap, output
-        self._orders = {"bootstrap": bootstrap, "data_dir": str(state), "output_dir": str(output)}
+        self._orders = {"bootstrap": bootstrap, "data_dir": str(state), "output": str(output)}
         self.producer = new_producer(bootstrap)
         self.seen: defaultdict[str, list[ConsumerRecord]] = defaultdict(list)
         self._workers: list[subprocess.Popen[bytes]] = []
@@ -80,9 +80,9 @@ class Stage:
                 for record in records:
                     self.seen[record.topic].append(record)
 
-    def start(self, state: Path | None = None, **sweep: float) -> "subprocess.Popen[bytes]":
+    def start(self, state: Path | None = None, **further: object) -> "subprocess.Popen[bytes]":
         """Starts an aggregator, in a state folder of its own if another one is to go on beside it."""
-        orders = self._orders | ({"data_dir": str(state)} if state else {}) | sweep
+        orders = self._orders | ({"data_dir": str(state)} if state else {}) | further
         worker = subprocess.Popen([sys.executable, str(PROGRAM), json.dumps(orders)])
         self._workers.append(worker)
         return worker

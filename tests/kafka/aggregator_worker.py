@@ -1,6 +1,8 @@
 """An aggregator for the tests to kill. Its orders come as JSON in the first argument."""
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ from outreach_stream.catalog.memory import MemoryCatalog
 from outreach_stream.catalog.models import Template, Workflow
 from outreach_stream.catalog.rest_logs import LogDelivery
 from outreach_stream.engines.registry import engine_from
-from outreach_stream.settings import Settings
+from outreach_stream.runs.log_store import log_store
+from outreach_stream.settings import Settings, output_place
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.instance import hold
 from outreach_stream.streaming.worker import run
@@ -37,9 +40,19 @@ track = Track(app, layout, controlled(app, Settings(kafka_bootstrap=bootstrap)))
 track.register()
 Sweep(app, track, every=orders.get("sweep_every", EVERY), patience=orders.get("sweep_patience", PATIENCE)).register()
 Admit(app, catalog.current, layout).register()
-output = Path(orders["output_dir"])
-Finalize(app, track, catalog.current, output, bootstrap,
-         deliver=LogDelivery("http://127.0.0.1:1", None, output).note).register()    # to be sent one day
+store = log_store(output_place(orders["output"]))
+noted = LogDelivery("http://127.0.0.1:1", None, store).note     # to be sent one day
+
+
+def deliver(name: str) -> None:
+    """Note the log; with the order `dies`, die with it once: between the log and the word that it is written."""
+    noted(name)
+    if "dies" in orders and not Path(orders["dies"]).exists():
+        Path(orders["dies"]).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+Finalize(app, track, catalog.current, store, bootstrap, deliver=deliver).register()
 
 if __name__ == "__main__":
     sys.exit(run(app))

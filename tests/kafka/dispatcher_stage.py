@@ -38,6 +38,7 @@ class Stage:
         self.environment = {"OUTREACH_KAFKA_BOOTSTRAP": bootstrap, "OUTREACH_CATALOG": str(folder / "catalog"),
                             "OUTREACH_SESSION_TIMEOUT": "6"}
         self.folder = folder
+        self.workflow: dict[str, Any] = {}
         self.producer = new_producer(bootstrap)
         self.seen: defaultdict[str, list[ConsumerRecord]] = defaultdict(list)
         self._workers: list[Worker] = []
@@ -88,8 +89,8 @@ class Stage:
         return worker
 
     async def admit(self, query: str | None, database: Path, **changes: Any) -> RunRequested:
-        """Admits a run of a workflow with this query."""
-        workflow = {"id": "w", "template": "t", "engines": ["relay"], "from": "us@example.org",
+        """Admits a run of a workflow with this query, and with what is in `workflow`."""
+        workflow = {"id": "w", "template": "t", "engines": ["relay"], "from": "us@example.org", **self.workflow,
                     "recipients": {"database": f"sqlite:///{database}", "query": query} if query else None}
         spec = WorkflowSpec(workflow=Workflow.model_validate(workflow),
                             template=Template(id="t", subject="{{ season }}", text="Dear {{ name }}"))

@@ -4,15 +4,18 @@ import asyncio
 import json
 import sqlite3
 import time
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from outreach_stream.broker.admin import create_topics
 from outreach_stream.broker.embedded import EmbeddedBroker
 from outreach_stream.dispatch.chunking import Chunker
+from outreach_stream.domain.chunks import DueChunks, ReplayedChunk
 from outreach_stream.domain.control import Subject
-from outreach_stream.domain.events import ReplayedChunk, RunPlanned
+from outreach_stream.domain.events import RunPlanned
 from outreach_stream.domain.identity import lane_of, lanes_of_engine, partition_of
 from outreach_stream.domain.triggers import InlineRecipient, Replay
 from outreach_stream.streaming.produce import Record
@@ -248,3 +251,53 @@ async def test_a_replay_is_planned_from_the_earlier_runs_chunks(broker: str, peo
             f"p{n}@example.org" for n in (3, 9, 3 * 1_024 + 3, 3 * 1_024 + 9)]
         assert [request.get("doubted", False) for request in requests] == [False, False, False, True]
         assert all(request["variables"] == {"season": "spring", "city": "Oslo"} for request in requests)
+
+
+async def test_everybody_is_requested_at_nine_on_their_own_clock(broker: str, tmp_path: Path) -> None:
+    """Two zones: one goes at once, the other when it is nine there, over a kill between; each once, nobody early."""
+    zones = {"Asia/Tokyo": 700, "Asia/Dubai": 1_300}
+    with sqlite3.connect(tmp_path / "zones.db") as database:
+        database.execute("CREATE TABLE people (email TEXT, name TEXT, timezone TEXT)")
+        database.executemany("INSERT INTO people VALUES (?, ?, ?)", (
+            (f"{zone[5]}{n}@example.org", "P", zone) for zone, count in zones.items() for n in range(count)))
+    now = time.time()
+    async with Stage(broker, tmp_path, {"relay": None}) as stage:
+        stage.workflow = {"local_time": f"{datetime.fromtimestamp(now, ZoneInfo('Asia/Tokyo')):%H:%M}"}
+        worker = stage.start()
+        await stage.admit("SELECT email, name, timezone FROM people", tmp_path / "zones.db", deadline=now + 86_400)
+        await stage.until(lambda: complete(stage, 700))
+        await stage.publish(await waiting(stage, at=(soon := time.time() + 9)))
+        await stage.until(lambda: complete(stage, 100, "soon"))
+        worker.kill()
+        worker.wait()
+        assert time.time() < soon
+        stage.start()
+        await stage.until(lambda: complete(stage, 300, "soon"))
+
+        plan, [tokyo, dubai] = stage.of(RUN_PLANNED)[0], stage.of(RUN_PLANNED)[0]["due"]
+        report = next(event for event in stage.of(RUN_EVENT) if event["kind"] == "planned")
+        assert (tokyo["recipients"], dubai["recipients"]) == (700, 1_300)
+        assert dubai["at"] - tokyo["at"] == 5 * 3_600
+        assert report["due"] == [[group["at"], group["recipients"]] for group in plan["due"]]
+        assert {email[0] for places in stage.requested().values() for _, email in places} == {"T"}
+        assert all(len(places) == 1 for places in stage.requested("soon").values())
+        later = [record.timestamp / 1_000 - soon for record in stage.seen[SEND_REQUESTED.name]
+                 if b'"run_id":"soon"' in record.value and b'"chunk":0' in record.value]
+        assert 0 <= min(later) <= max(later) < 10
+
+        await stage.order(Subject("run", "run"), "cancel")      # Whoever is left does not wait for their time to end.
+        await stage.until(lambda: complete(stage, 2_000))
+        assert all(len(places) == 1 for places in stage.requested().values())
+
+
+async def waiting(stage: Stage, at: float) -> RunPlanned:
+    """A plan of two chunks: that of number 1 is due at once, with 100 recipients, that of number 0 with 200 at `at`."""
+    numbers, offsets = iter(range(2)), []
+    for count in (200, 100):
+        chunker = Chunker("soon", "plan", [], numbers)
+        for n in range(count):
+            chunker.add(f"p{n}@example.org", None, [])
+        offsets += await stage.write(RUN_CHUNK, partition_of("soon", LAYOUT.runs), Record(b"soon", chunker.close()))
+    due = [DueChunks(at=0.0, recipients=100, chunks=[1]), DueChunks(at=at, recipients=200, chunks=[0])]
+    return RunPlanned(run_id="soon", plan_id="plan", engine="relay", lanes=LANES, spec="d", weight=1.0, chunks=offsets,
+                      due=due, deadline=time.time() + 3_600, total=300, skipped=0, planned_at=time.time())

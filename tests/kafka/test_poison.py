@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from outreach_stream import topics
 from outreach_stream.broker.embedded import EmbeddedBroker
 from outreach_stream.broker.properties import MAX_MESSAGE_BYTES
+from outreach_stream.recipients.unsubscribed import suppression_key
 from outreach_stream.topics import Layout, Topic
 from tests.chaos.system import System
 from tests.chaos.workers import ROLES
@@ -19,7 +20,7 @@ from tests.chaos.workers import ROLES
 BURIED = (topics.WORKFLOW_TRIGGERED, topics.RUN_EVENT, topics.RUN_ADMITTED, topics.RUN_ADMITTED_EXPRESS,
           topics.RUN_PLANNED, topics.SEND_REQUESTED, topics.SEND_REQUESTED_EXPRESS, topics.SEND_RESULT,
           topics.RUN_STATUS)
-VIEWED = (topics.WORKFLOW_SPEC, topics.LANE_PROGRESS, topics.CONTROL)
+VIEWED = (topics.WORKFLOW_SPEC, topics.LANE_PROGRESS, topics.SUPPRESSION, topics.CONTROL)
 ADDRESS = "someone@secret.example"
 HUGE = MAX_MESSAGE_BYTES - 10_000
 
@@ -42,9 +43,11 @@ GOOD: dict[str, dict[str, Any]] = {
     "run.status": {"run_id": "r", "workflow_id": "1", "state": "COMPLETED", "source": ADDRESS,
                    "updated_at": "2026-01-01T00:00:00Z"},
     "workflow.spec": {"workflow": {}}, "lane.progress": {"finished": 0}, "control": {"at": 0},
+    "suppression": {"list": "news", "email": ADDRESS, "at": "2026-01-01T00:00:00Z", "how": "api"},
 }
 GOOD["send.requested.express"] = GOOD["send.requested"]
-KEYS = {"control": b"run:r:cancel", "lane.progress": b"send.requested:0:other"}
+KEYS = {"control": b"run:r:cancel", "lane.progress": b"send.requested:0:other",
+        "suppression": suppression_key("news", ADDRESS)}
 ODD = ("run_id", "kind", "spec", "lanes", "deadline", "chunk", "index", "email", "status", "finished", "at", "total",
        "chunks", "workflow_id", "state", "engine", "priority", "slot", "recipients", "replay")
 """Fields that each become something else, one at a time."""

@@ -123,6 +123,21 @@ async def test_a_view_follows_its_topic(kafka: str, topic: str, producer: AIOKaf
     assert [entry for entry in seen if entry[0] == b"a"] == [(b"a", 1), (b"a", 2), (b"a", None)]
 
 
+async def test_a_view_that_keeps_nothing_tells_everything(kafka: str, topic: str, producer: AIOKafkaProducer) -> None:
+    """Each record is told, tombstones too, and no value stays in memory; it is caught up all the same."""
+    await produce(producer, topic, 0, [Record(b"a", b"1"), Record(b"b", b"x"), Record(b"a", None), Record(b"c", b"3")])
+    seen: list[tuple[bytes, bytes | None]] = []
+    view: View = View(kafka, topic, lambda key, value: seen.append((key, value)), keep=False)
+    await view.start()
+    try:
+        await view.catch_up()
+    finally:
+        await view.stop()
+
+    assert seen == [(b"a", b"1"), (b"b", b"x"), (b"a", None), (b"c", b"3")]
+    assert not view.items()
+
+
 async def test_a_view_survives_the_broker(kafka_broker: EmbeddedBroker) -> None:
     """Killed and back, the broker is read on from where the view stood."""
     await create_topic(kafka_broker.bootstrap, "v", 1)

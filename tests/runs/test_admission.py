@@ -26,16 +26,17 @@ def catalog():
     return MemoryCatalog(
         workflows=[workflow("1", recipients={"database": "sqlite:///p.db", "query": "SELECT email FROM p"},
                             parameters={"season": "spring", "code": {"required": True}}),
-                   workflow("welcome")],
+                   workflow("welcome"), workflow("at-nine", local_time="09:00"),
+                   workflow("news", unsubscribe="newsletter")],
         templates=[Template(id="spring", subject="Hello", text="Hello")],
         engines=[engine_from({"id": "relay", "kind": "smtp", "host": "localhost", "security": "none", "lanes": 3})],
     ).load()
 
 
-def decide(catalog, place="workflow.triggered:0:9", now=NOW, **trigger):
+def decide(catalog, place="workflow.triggered:0:9", now=NOW, unsubscribing=False, **trigger):
     trigger = {"workflow_id": 1, "parameters": {"code": "x"}, **trigger}
     arrival = Arrival(trigger_id=trigger.get("trigger_id") or place, sent_at=now - 2, now=now, lanes=8,
-                      longest_run=14 * DAY)
+                      longest_run=14 * DAY, unsubscribing=unsubscribing)
     return admit(WorkflowTriggered.model_validate_json(json.dumps(trigger)), catalog, arrival)
 
 
@@ -50,6 +51,16 @@ def decide(catalog, place="workflow.triggered:0:9", now=NOW, **trigger):
 def test_spellings_of_one_occasion_are_one_run(catalog, one, other):
     """The same slot, key or trigger is the same run, however it is written and wherever it comes from."""
     assert decide(catalog, **one).event.run_id == decide(catalog, **other).event.run_id
+
+
+def test_no_run_whose_mails_nobody_could_leave(catalog):
+    """A workflow with a list is refused, with what to set, until links can be made."""
+    asked = {"workflow_id": "news", "parameters": {}, "recipients": [{"email": "a@example.org"}]}
+
+    refused = decide(catalog, **asked).event
+    assert isinstance(refused, RunRefused)
+    assert "set OUTREACH_PUBLIC_URL and OUTREACH_UNSUBSCRIBE_KEY" in refused.reason
+    assert isinstance(decide(catalog, unsubscribing=True, **asked).event, RunRequested)
 
 
 @pytest.mark.parametrize(("one", "other"), [
@@ -89,6 +100,16 @@ def test_few_inline_recipients_go_express(catalog, people, asked, priority):
     assert event.priority == priority
     assert event.recipients is not None
     assert event.recipients[0].variables == {"vip": True}
+
+
+@pytest.mark.parametrize(("asked", "priority"), [(None, "bulk"), ("bulk", "bulk"), ("express", "express")])
+def test_express_must_be_asked_for_where_people_are_mailed_at_their_time(catalog, asked, priority):
+    """An express mail waits for no `local_time`: the few that come with a trigger are bulk unless it says express."""
+    event = decide(catalog, workflow_id="at-nine", parameters={}, recipients=[{"email": "a@example.org"}],
+                   priority=asked).event
+
+    assert isinstance(event, RunRequested)
+    assert event.priority == priority
 
 
 @pytest.mark.parametrize(("trigger", "reason"), [

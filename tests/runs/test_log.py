@@ -13,8 +13,9 @@ from outreach_stream.domain.events import RunChunk, RunPlanReported
 from outreach_stream.domain.states import Counts
 from outreach_stream.domain.triggers import InlineRecipient
 from outreach_stream.runs.log import LogJob, write_log
-from outreach_stream.runs.log_head import log_head, log_path
+from outreach_stream.runs.log_head import log_head, log_name
 from outreach_stream.runs.log_schema import SCHEMA_FILE, log_schema
+from outreach_stream.runs.log_store import FolderStore
 from outreach_stream.runs.record import RunRecord
 from outreach_stream.runs.results import read_result
 from outreach_stream.runs.tally import Tally
@@ -22,6 +23,7 @@ from outreach_stream.runs.tally import Tally
 NOW = 1_790_000_000.0
 PROJECT = Path(__file__).parents[2]
 SCHEMA = json.loads(log_schema())
+STORE = FolderStore(Path("output"))
 
 
 class Topics:
@@ -40,8 +42,13 @@ class Topics:
         return self._chunks[offset]     # an IndexError, where there is none, is a LookupError
 
 
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
-def job(tmp_path, requested):
+def job(requested):
     """Makes the job of a run that has ended, its tallies counted from the given results."""
     def make(values, total, run=None, chunks=(), skipped=0, **plan):
         record, tallies = RunRecord(), {}
@@ -57,12 +64,16 @@ def job(tmp_path, requested):
             if result.run_id == run.run_id:
                 tallies.setdefault(result.chunk, Tally()).note(result)
         head = log_head(record, Counts(total=total, sent=total, skipped=skipped), {"id": "relay", "host": "mx"})
-        return LogJob(log_path(tmp_path / "output", run), head, reported, tallies)
+        return LogJob(log_name(run), head, reported, tallies)
     return make
 
 
+def path(job):
+    return Path(STORE.place(job.name))
+
+
 def read_log(job):
-    written = json.loads(job.path.read_text())
+    written = json.loads(path(job).read_text())
     jsonschema.validate(written, SCHEMA, format_checker=jsonschema.FormatChecker())
     return written
 
@@ -71,11 +82,11 @@ async def test_the_log_tells_the_run_and_every_recipient(job, result):
     """All of the run, by the published schema, in a file named by the day of its admission and its id."""
     values = [result(0, provider_message_id="p-0").encode(), result(1, status="failed", reason="550").encode()]
     one = job(values, 2)
-    listed = await write_log(one, Topics(values))
+    listed = await write_log(one, Topics(values), STORE)
     log = read_log(one)
 
     assert listed == 2
-    assert one.path.relative_to(one.path.parents[1]).as_posix() == f"2026-09-21/{log['run']['id']}.json"
+    assert path(one).as_posix() == f"output/2026-09-21/{log['run']['id']}.json"
     assert log["run"]["state"] == "COMPLETED"
     assert log["run"]["states"]["QUEUED"] == "2026-09-21T14:13:20.000Z"
     assert log["workflow"] == {"id": "7", "name": "Spring", "version": "3", "spec_digest": "d" * 64,
@@ -100,7 +111,7 @@ async def test_each_recipient_is_listed_once_under_the_end_that_is_believed(job,
         result(2).encode(),
     ]
     one = job(values, 3)
-    await write_log(one, Topics([*values[:3], b"not json " + result(0).run_id.encode(), *values[4:]]))
+    await write_log(one, Topics([*values[:3], b"not json " + result(0).run_id.encode(), *values[4:]]), STORE)
     people = read_log(one)["recipients"]
 
     assert [(it["email"], it["status"], it["possible_duplicate"], it["recovered"]) for it in people] == [
@@ -116,7 +127,7 @@ async def test_skipped_recipients_are_listed_with_their_reasons(job, result, req
                      skipped=[("nobody@", "invalid"), ("p0-0@example.org", "duplicate")])
     values = [result(0).encode()]
     one = job(values, 1, chunks=[0], skipped=2)
-    await write_log(one, Topics(values, [chunk.encode()]))
+    await write_log(one, Topics(values, [chunk.encode()]), STORE)
     people = read_log(one)["recipients"]
 
     assert [(it["email"], it["status"], it["reason"]) for it in people] == [
@@ -135,7 +146,7 @@ async def test_results_that_retention_took_do_not_keep_the_log_away(job, result,
 
     chunk = RunChunk(run_id=requested().run_id, plan_id="p", chunk=0, columns=[], rows=[["p0-0@example.org", None]])
     one = job([result(0).encode()], 1, chunks=[0])
-    await write_log(one, Gone([], [chunk.encode()]))
+    await write_log(one, Gone([], [chunk.encode()]), STORE)
 
     assert [(it["email"], it["status"]) for it in read_log(one)["recipients"]] == [("p0-0@example.org", "sent")]
 
@@ -149,20 +160,20 @@ async def test_a_recipient_whose_result_is_gone_is_listed_all_the_same(job, resu
     chunk = RunChunk(run_id=requested().run_id, plan_id="p", chunk=0, columns=[],
                      rows=[["p0-0@example.org", None], ["p0-1@example.org", None]])
     one = job(values, 2, chunks=[0])
-    await write_log(one, Topics(values[:1], [chunk.encode()]))
+    await write_log(one, Topics(values[:1], [chunk.encode()]), STORE)
     last = read_log(one)["recipients"][-1]
     assert (last["email"], last["status"], last["attempts"]) == ("p0-1@example.org", "failed", None)
 
     given = [InlineRecipient(email=f"p0-{index}@example.org") for index in range(2)]
-    await write_log(replace(job(values, 2), recipients=given), Topics(values[:1]))
+    await write_log(replace(job(values, 2), recipients=given), Topics(values[:1]), STORE)
     assert read_log(one)["recipients"][-1] == last
 
     for lost in (job(values, 2), job(values, 2, chunks=[0])):
-        assert await write_log(lost, Topics(values[:1])) == 1
+        assert await write_log(lost, Topics(values[:1]), STORE) == 1
         log = read_log(lost)
         assert len(log["recipients"]) == 1
         assert log["run"]["warnings"] == ["1 recipients are not listed: what the topics kept of them is gone"]
-    assert list(lost.path.parent.iterdir()) == [lost.path]
+    assert list(path(lost).parent.iterdir()) == [path(lost)]
 
 
 async def test_a_run_that_was_given_up_lists_those_without_an_end_as_such(job, result, requested):
@@ -172,7 +183,7 @@ async def test_a_run_that_was_given_up_lists_those_without_an_end_as_such(job, r
     values = [result(1).encode()]
     given_up = replace(job(values, 4, chunks=[0, 1], skipped=2), given_up=True)
 
-    assert await write_log(given_up, Topics(values, chunks)) == 6
+    assert await write_log(given_up, Topics(values, chunks), STORE) == 6
     log = read_log(given_up)
     assert [(it["email"], it["status"]) for it in log["recipients"]] == [
         ("p0-1@example.org", "sent"), ("x@", "skipped"), ("p0-0@example.org", None), ("x@", "skipped"),
@@ -180,7 +191,7 @@ async def test_a_run_that_was_given_up_lists_those_without_an_end_as_such(job, r
     assert log["recipients"][2]["reason"] == "no end is known"
     assert log["run"]["warnings"] == []
 
-    await write_log(given_up, Topics(values, chunks[:1]))
+    await write_log(given_up, Topics(values, chunks[:1]), STORE)
     assert len(read_log(given_up)["recipients"]) == 3
     assert "3 recipients are not listed" in read_log(given_up)["run"]["warnings"][0]
 
@@ -190,7 +201,7 @@ async def test_a_run_that_was_never_planned_has_a_log(job, requested):
     run = requested(replay={"run_id": "earlier", "statuses": ["failed"]})
     one = replace(job([], 0, run, cancelled=True), plan=None)
 
-    assert await write_log(one, Topics([])) == 0
+    assert await write_log(one, Topics([]), STORE) == 0
     run = read_log(one)["run"]
     assert (run["state"], run["reason"], run["parent"]) == ("CANCELLED", "cancelled before it was planned", "earlier")
 
@@ -198,7 +209,7 @@ async def test_a_run_that_was_never_planned_has_a_log(job, requested):
 async def test_a_run_that_was_not_planned_has_a_log_without_recipients(job):
     """It says why, and lists nobody."""
     one = job([], 0, error="template: `code` is in no column")
-    await write_log(one, Topics([]))
+    await write_log(one, Topics([]), STORE)
     log = read_log(one)
 
     assert (log["run"]["state"], log["run"]["reason"]) == ("FAILED", "template: `code` is in no column")
@@ -211,7 +222,7 @@ async def test_only_the_runs_own_segments_are_read(job, result):
     values = [result(i % 1000, run_id="another-run").encode() for i in range(3_000)]
     values[100], values[200], values[2_900] = result(0).encode(), result(1).encode(), result(0, 7).encode()
     topics, one = Topics(values), job(values, 3)
-    await write_log(one, topics)
+    await write_log(one, topics, STORE)
 
     assert len(read_log(one)["recipients"]) == 3
     assert topics.read == 102
@@ -233,15 +244,15 @@ async def test_two_hundred_thousand_recipients_in_constant_memory(job, result):
         tally.first, tally.last = chunk * 1000, chunk * 1000 + 999
     tracemalloc.start()
     try:
-        listed = await write_log(one, Topics(Endless()))
+        listed = await write_log(one, Topics(Endless()), STORE)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
     assert listed == 200_000
     assert peak < 16 * 1024 * 1024      # of which 8 MiB are the JSON parser's own
-    assert one.path.stat().st_size > 200_000 * 200
-    assert len({it["email"] for it in orjson.loads(one.path.read_bytes())["recipients"]}) == 200_000
+    assert path(one).stat().st_size > 200_000 * 200
+    assert len({it["email"] for it in orjson.loads(path(one).read_bytes())["recipients"]}) == 200_000
 
 
 def test_the_published_schema_is_fresh():

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from outreach_stream.broker.access import kafka_access
 from outreach_stream.cli.dead_letters.letter import DeadLetter
 from outreach_stream.cli.exits import CommandError
 from outreach_stream.cli.kafka import READ_TIMEOUT, told_if_away
@@ -25,7 +26,7 @@ async def bounds(bootstrap: str) -> Bounds:
     """What the partition holds now. Raises `BrokerUnreachableError`."""
     with told_if_away(bootstrap, "being read"):
         async with AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed",
-                                    request_timeout_ms=int(READ_TIMEOUT * 1000)) as consumer:
+                                    request_timeout_ms=int(READ_TIMEOUT * 1000), **kafka_access()) as consumer:
             consumer.assign([PARTITION])
             return Bounds((await consumer.beginning_offsets([PARTITION]))[PARTITION],
                           (await consumer.end_offsets([PARTITION]))[PARTITION])

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import webbrowser
 from contextlib import suppress
 from typing import Annotated
 
@@ -25,25 +26,29 @@ def demo(
         "--json", help="Print one JSON object as the last line of standard output; all else goes to standard error.",
     )] = False,
     keep_running: Annotated[bool, typer.Option(
-        "--keep-running", help="Leave everything running after the result, until Ctrl-C.")] = False,
+        "--keep-running", help="Leave everything running after the result, until Ctrl-C, with two schedules and an "
+                               "engine in trouble to look at.")] = False,
+    open_page: Annotated[bool, typer.Option(
+        "--open", help="Keep it running, and open the dashboard in the browser.")] = False,
 ) -> None:
     """Show the whole flow on this machine, with a broker, a database and an inbox of its own.
 
     It starts Kafka, all roles, the gateway and a local mail server that receives over real SMTP, or over a provider's
     HTTP API (it refuses about one address in a hundred for good, and defers another one once), triggers a run over
     HTTP, follows it, and compares what the inbox received with what the run's log says. Only the log, in
-    OUTREACH_OUTPUT_DIR, is left behind.
+    OUTREACH_OUTPUT, is left behind.
     Exit code 0: every recipient has a final state, and those marked sent are those who have mail.
     """
     settings, console = command(), Console(stderr=as_json, highlight=False, soft_wrap=True)
-    show = Demo(settings, console, recipients, engine)
-    code = asyncio.run(_interruptible(show, as_json=as_json, keep_running=keep_running))
+    stays = keep_running or open_page
+    show = Demo(settings, console, recipients, engine, stays=stays)
+    code = asyncio.run(_interruptible(show, as_json=as_json, stays=stays, open_page=open_page))
     sys.exit(code)
 
 
-async def _interruptible(show: Demo, *, as_json: bool, keep_running: bool) -> int:
+async def _interruptible(show: Demo, *, as_json: bool, stays: bool, open_page: bool) -> int:
     """Run the demo; a first Ctrl-C ends it in order, a second one kills what is still ending."""
-    working = asyncio.create_task(_show(show, as_json=as_json, keep_running=keep_running))
+    working = asyncio.create_task(_show(show, as_json=as_json, stays=stays, open_page=open_page))
 
     def stop() -> None:
         if not working.cancelling():
@@ -58,13 +63,16 @@ async def _interruptible(show: Demo, *, as_json: bool, keep_running: bool) -> in
     return INTERRUPTED
 
 
-async def _show(show: Demo, *, as_json: bool, keep_running: bool) -> int:
+async def _show(show: Demo, *, as_json: bool, stays: bool, open_page: bool) -> int:
     async with show.running():
         verdict = await show.play()
         if as_json:
             print(json.dumps(verdict.as_json()), flush=True)
-        if keep_running:
-            show.console.print(f"Everything is still running: {show.url}/docs. Ctrl-C ends it.")
+        if stays:
+            await show.go_on()
+            opened = open_page and await asyncio.to_thread(webbrowser.open, show.url)
+            show.console.print(f"Everything is still running; the dashboard is at {show.url}/"
+                               f"{' and in your browser' if opened else ''}. Ctrl-C ends it.")
             await asyncio.Event().wait()
     return _code(verdict)
 

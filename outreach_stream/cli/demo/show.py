@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryDirectory
 from time import monotonic
 
 import httpx
 from rich.console import Console
 
+from outreach_stream.cli.demo import encore
 from outreach_stream.cli.demo.engines import DemoEngine
 from outreach_stream.cli.demo.stage import Stage
 from outreach_stream.cli.demo.verdict import Verdict, judge
@@ -21,6 +22,7 @@ from outreach_stream.cli.watch import over
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.gateway.pulse import Pulse
 from outreach_stream.inbox.record import InboxRecord
+from outreach_stream.runs.log_store import log_store
 from outreach_stream.settings import Settings
 
 WORKFLOW = 1
@@ -33,6 +35,9 @@ READY_TIMEOUT = 180.0
 STALL = 120.0
 """Seconds without any change after which a run is given up."""
 
+PROBE = ".writable"
+"""Written and deleted where logs shall lie, before anything is begun."""
+
 GRACE = 10.0
 """Seconds a part has to end."""
 
@@ -40,8 +45,10 @@ GRACE = 10.0
 class Demo:
     """One showing; `running` is the time in which its processes live."""
 
-    def __init__(self, settings: Settings, console: Console, people: int, engine: DemoEngine) -> None:
+    def __init__(self, settings: Settings, console: Console, people: int, engine: DemoEngine, *,
+                 stays: bool = False) -> None:
         self.console, self._settings, self._people, self._engine = console, settings, people, engine
+        self._stays = stays
         self._stage: Stage | None = None
         self._supervisor: Supervisor | None = None
 
@@ -58,11 +65,12 @@ class Demo:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Everything runs while the block lasts; afterwards nothing of it does, and its folder is gone."""
-        _writable(self._settings.output_dir)
+        await asyncio.to_thread(_writable, self._settings.output)
         with TemporaryDirectory(prefix="outreach-demo-", ignore_cleanup_errors=True) as folder:
             settings = self._settings.model_copy(update={"state_dir": Path(folder)})
             self.console.print(f"Preparing {self._people:,} people, a catalog and Kafka …")
-            self._stage = await asyncio.to_thread(Stage, Path(folder), settings, self._people, self._engine)
+            self._stage = await asyncio.to_thread(
+                Stage, Path(folder), settings, self._people, self._engine, stays=self._stays)
             with closing(self._stage):
                 async with kafka_for(settings, create=True) as bootstrap:
                     await self._alone(bootstrap)
@@ -107,6 +115,13 @@ class Demo:
         self.console.print("\n".join(verdict.lines()))
         return verdict
 
+    async def go_on(self) -> None:
+        """Schedules, and two more runs, one of them through an engine that will stop: something to look at."""
+        encore.schedule(self._set.catalog)
+        async with httpx.AsyncClient(base_url=self.url, timeout=10, trust_env=False) as client:
+            for workflow in (encore.DIGEST, encore.LETTER):
+                (await client.post("/api/v1/trigger", json={"workflow_id": workflow})).raise_for_status()
+
     async def _ready(self, client: httpx.AsyncClient) -> None:
         began = monotonic()
         while True:
@@ -150,12 +165,12 @@ class Demo:
                            f"{self._set.died(program)}", markup=False)
 
 
-def _writable(folder: Path) -> None:
+def _writable(output: Path | str) -> None:
     """Raises `CommandError` if no log can be written there: the run would end, and its log be waited for in vain."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
+        store = log_store(output)
+        store.put(PROBE, b"")
+        store.delete(PROBE)
     except OSError as error:
-        raise CommandError(f"OUTREACH_OUTPUT_DIR: no log can be written to {folder.absolute()}: {error.strerror}.\n"
-                           "Name another folder.", Exit.USAGE) from error
+        raise CommandError(f"OUTREACH_OUTPUT: no log can be written to {output}: {error.strerror or error}.\n"
+                           "Name another folder or bucket.", Exit.USAGE) from error

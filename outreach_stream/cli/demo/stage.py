@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import outreach_stream
+from outreach_stream.cli.demo import encore
 from outreach_stream.cli.demo.engines import FILE, DemoEngine, through
 from outreach_stream.cli.demo.people import fill
 from outreach_stream.cli.exits import CommandError
@@ -31,14 +32,17 @@ def example_catalog() -> Path:
 
 
 class Stage:
-    """The parts of a demo in `folder`; ports are held until `close`, nothing is started here."""
+    """The parts of a demo in `folder`; ports are held until `close`, nothing is started here.
 
-    def __init__(self, folder: Path, settings: Settings, people: int, engine: DemoEngine) -> None:
+    `stays`: it will keep running, and has more to show than its run.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, people: int, engine: DemoEngine, *, stays: bool) -> None:
         self.catalog, self.logs = folder / "catalog", folder / "logs"
         self.inbox_record = folder / "inbox.jsonl"
-        self._holds = held_port(0), held_port(settings.gateway_port)
-        self.inbox_port, self.gateway_port = (int(hold.getsockname()[1]) for hold in self._holds)
-        self._settings, self._folder = settings, folder
+        self._holds = held_port(0), held_port(settings.gateway_port), held_port(0)
+        self.inbox_port, self.gateway_port, self._old_port = (int(hold.getsockname()[1]) for hold in self._holds)
+        self._settings, self._folder, self._stays = settings, folder, stays
         self._deaths: Counter[str] = Counter()
         self.logs.mkdir()
         self.inbox_record.touch()
@@ -46,6 +50,8 @@ class Stage:
         self._through = through(engine, self.inbox_port)
         if self._through.engine_file:
             self.catalog.joinpath(FILE).write_text(self._through.engine_file, encoding="utf-8")
+        if stays:
+            encore.prepare(self.catalog)
         fill(self.catalog / "people.db", (self.catalog / "people.sql").read_text(encoding="utf-8"), people)
 
     def close(self) -> None:
@@ -57,8 +63,10 @@ class Stage:
         """Inbox, roles and gateway, each with a log of its own."""
         env = {
             "OUTREACH_KAFKA_BOOTSTRAP": bootstrap, "OUTREACH_CATALOG": str(self.catalog),
-            "OUTREACH_OUTPUT_DIR": str(self._settings.output_dir.absolute()), "OUTREACH_LOG_FORMAT": "json",
+            "OUTREACH_OUTPUT": absolute_output(self._settings), "OUTREACH_LOG_FORMAT": "json",
+            "OUTREACH_GATEWAY_TOKENS": "",     # the demo's own listens on loopback only, and knows nobody's tokens
             **self._through.env,
+            **(encore.surroundings(self._old_port) if self._stays else {}),
         }
         inbox = Program("inbox", (sys.executable, "-m", "outreach_stream.inbox", "--port", str(self.inbox_port),
                                   "--record", str(self.inbox_record), *self._through.inbox),
@@ -66,7 +74,8 @@ class Stage:
         roles = role_programs(ROLES, env, self._folder, self.logs)
         gateway = outreach("gateway", "gateway", "--host", "127.0.0.1", "--port", str(self.gateway_port), env=env,
                            output=self.logs / "gateway.log")
-        return [inbox, *roles, gateway]
+        more = encore.programs(self._old_port, env, self.logs) if self._stays else []
+        return [inbox, *roles, gateway, *more]
 
     def died(self, program: Program) -> str:
         """Count a death; returns the end of the program's log."""
@@ -83,6 +92,11 @@ class Stage:
         log = self.logs / f"{name}.log"
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
         return "\n".join([f"The end of the log of {name}:", *(f"  {line[:500]}" for line in lines[-TAIL:])])
+
+
+def absolute_output(settings: Settings) -> str:
+    """Where logs are written, the same for processes in other folders."""
+    return str(settings.output.absolute()) if isinstance(settings.output, Path) else settings.output
 
 
 def held_port(wanted: int) -> socket.socket:

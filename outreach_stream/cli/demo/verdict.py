@@ -3,12 +3,12 @@
 import json
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.states import RecipientStatus, RunState
 from outreach_stream.inbox.record import InboxRecord
+from outreach_stream.runs.log_store import open_log
 
 _ENDS = frozenset(RecipientStatus)
 
@@ -20,7 +20,8 @@ class Verdict:
     status: RunStatus
     seconds: float
     """From the trigger to the written log."""
-    log: Path | None
+    log: str | None
+    """Where it lies: a path or a URL."""
     mails: int
     """Mails that the inbox received."""
     readers: int
@@ -31,7 +32,7 @@ class Verdict:
         """The object that `--json` prints."""
         return {
             "run_id": self.status.run_id, "state": self.status.state, "counts": self.status.counts.model_dump(),
-            "seconds": round(self.seconds, 3), "log": str(self.log) if self.log else None,
+            "seconds": round(self.seconds, 3), "log": self.log,
             "inbox": {"mails": self.mails, "recipients": self.readers}, "problems": list(self.problems),
         }
 
@@ -53,17 +54,18 @@ class Verdict:
 def judge(status: RunStatus, seconds: float, inbox: InboxRecord, people: int) -> Verdict:
     """Compare the run's log with what the inbox received. Blocks on both files."""
     received = inbox.recipients()
-    log = Path(status.log).absolute() if status.log else None
-    ends = _ends(log)
-    return Verdict(status, seconds, log, received.total(), len(received),
+    ends = _ends(status.log)
+    return Verdict(status, seconds, status.log, received.total(), len(received),
                    tuple(_problems(status, ends, received, people)))
 
 
-def _ends(log: Path | None) -> list[tuple[str, str]]:
+def _ends(place: str | None) -> list[tuple[str, str]]:
     """Every recipient in the log with their status."""
-    if log is None:
+    if place is None:
         return []
-    return [(entry["email"], entry["status"]) for entry in json.loads(log.read_bytes())["recipients"]]
+    with open_log(place) as log:
+        recipients = json.loads(log.read(0, log.size))["recipients"]
+    return [(entry["email"], entry["status"]) for entry in recipients]
 
 
 def _problems(status: RunStatus, ends: list[tuple[str, str]], received: Counter[str], people: int) -> list[str]:

@@ -25,6 +25,7 @@ from outreach_stream.domain.events import (
 )
 from outreach_stream.domain.identity import run_id
 from outreach_stream.domain.triggers import WorkflowTriggered
+from outreach_stream.domain.unsubscribing import Unsubscribed
 
 _READERS: Mapping[str, tuple[str, Callable[[bytes], BaseModel]]] = {
     topics.RUN_EVENT.name: ("RunEvent", RUN_EVENT.validate_json),
@@ -33,7 +34,8 @@ _READERS: Mapping[str, tuple[str, Callable[[bytes], BaseModel]]] = {
         (topics.WORKFLOW_TRIGGERED, WorkflowTriggered), (topics.RUN_ADMITTED, RunRequested),
         (topics.RUN_ADMITTED_EXPRESS, RunRequested), (topics.RUN_CHUNK, RunChunk), (topics.RUN_PLANNED, RunPlanned),
         (topics.SEND_REQUESTED, SendRequested), (topics.SEND_REQUESTED_EXPRESS, SendRequested),
-        (topics.LANE_PROGRESS, LaneProgress), (topics.SEND_RESULT, SendResult), (topics.RUN_STATUS, RunStatus))},
+        (topics.LANE_PROGRESS, LaneProgress), (topics.SEND_RESULT, SendResult), (topics.RUN_STATUS, RunStatus),
+        (topics.SUPPRESSION, Unsubscribed))},
 }
 
 

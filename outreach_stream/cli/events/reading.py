@@ -7,6 +7,7 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from outreach_stream.broker.access import kafka_access
 from outreach_stream.cli.kafka import READ_TIMEOUT, told_if_away
 
 POLL_MS = 200
@@ -30,7 +31,8 @@ class Topic:
     async def __aenter__(self) -> Self:
         self._consumer = AIOKafkaConsumer(
             self._name, bootstrap_servers=self._bootstrap, group_id=None, enable_auto_commit=False,
-            auto_offset_reset="earliest", isolation_level="read_committed", request_timeout_ms=int(READ_TIMEOUT * 1000))
+            auto_offset_reset="earliest", isolation_level="read_committed", request_timeout_ms=int(READ_TIMEOUT * 1000),
+            **kafka_access())
         try:
             with told_if_away(self._bootstrap, "being read"):
                 await self._consumer.start()

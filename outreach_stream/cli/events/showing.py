@@ -29,6 +29,7 @@ MATTERS = {
     "LaneProgress": "finished",
     "SendResult": "chunk index email status reason engine attempts possible_duplicate recovered",
     "RunStatus": "state counts reason warnings paused cancelling engine_stopped log",
+    "Unsubscribed": "list email how run_id",
     "RunOrder": "by",
     "EngineFuse": "reason by",
     "EngineThrottle": "factor reason",

@@ -18,6 +18,9 @@ async def one_of_three_killed(stage: Stage) -> Figures:
                                        people=int(stage.of(2_400, 9_000)), rate=stage.of(200, 250))
     first, second = stage.random.sample(cluster.brokers, 2)
     await running.until_sent(int(stage.random.uniform(200, 400)))
+    insync = await cluster.insync()
+    assert set(insync.values()) == {"2"}, insync
+    assert any(name.endswith("-changelog") for name in insync), insync
     first.kill()
     await asyncio.sleep(stage.of(2, 8))
     await first.start()

@@ -1,0 +1,16 @@
+"""What the gateway reads for others: the results of runs, and what changes."""
+
+from outreach_stream.gateway.events import News
+from outreach_stream.gateway.measured import MeasuredRates
+from outreach_stream.gateway.outcomes_kept import KeptOutcomes
+from outreach_stream.gateway.results import Scans
+from outreach_stream.gateway.statuses import RunStatuses
+
+
+class Reads:
+    """All that is read beside the statuses, and what is made of those."""
+
+    def __init__(self, bootstrap: str, statuses: RunStatuses) -> None:
+        self.scans, self.rates, self.news = Scans(bootstrap), MeasuredRates(), News(statuses.word)
+        self.outcomes = KeptOutcomes(self.scans)
+        statuses.listeners += [self.rates.note, self.news.changed]
