@@ -19,8 +19,8 @@ from outreach_stream.cli.readable import readable
 from outreach_stream.domain.clock import wall_clock
 from outreach_stream.domain.control import Control
 from outreach_stream.gateway.controls import Controls
-from outreach_stream.gateway.engine_orders import EngineOrder, resume_order, stop_order
-from outreach_stream.gateway.engines import EngineState, engine_states, ordered_states
+from outreach_stream.gateway.engines.orders import EngineOrder, resume_order, stop_order
+from outreach_stream.gateway.engines.states import EngineState, engine_states, ordered_states
 from outreach_stream.settings import Settings
 from outreach_stream.streaming.produce import Record
 from outreach_stream.topics import CONTROL

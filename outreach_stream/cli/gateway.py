@@ -35,8 +35,8 @@ def gateway(
 
 def _check_access(settings: Settings) -> None:
     """Whoever may do everything must at least be on this machine. Raises CommandError."""
-    from outreach_stream.gateway.access import tokens_of  # noqa: PLC0415
-    from outreach_stream.gateway.tokens import TokenErrors  # noqa: PLC0415
+    from outreach_stream.gateway.door.access import tokens_of  # noqa: PLC0415
+    from outreach_stream.gateway.door.tokens import TokenErrors  # noqa: PLC0415
 
     try:
         if tokens_of(settings) is not None:

@@ -44,7 +44,7 @@ _log = structlog.get_logger()
 
 
 class Reader(Protocol):
-    """What follows a topic: `gateway.statuses.RunStatuses`, `gateway.controls.Controls`."""
+    """What follows a topic: `gateway.runs.statuses.RunStatuses`, `gateway.controls.Controls`."""
 
     async def start(self) -> None:
         """Begin."""

@@ -14,8 +14,8 @@ from outreach_stream.domain.clock import wall_clock
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.states import RunState
 from outreach_stream.gateway.controls import Controls
-from outreach_stream.gateway.orders import Order, objection, run_record
-from outreach_stream.gateway.statuses import RunStatuses
+from outreach_stream.gateway.runs.orders import Order, objection, run_record
+from outreach_stream.gateway.runs.statuses import RunStatuses
 from outreach_stream.settings import Settings
 from outreach_stream.topics import CONTROL
 

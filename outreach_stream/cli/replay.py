@@ -19,14 +19,14 @@ from outreach_stream.cli.watch import followed
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.triggers import WorkflowTriggered
 from outreach_stream.gateway.publisher import identified
-from outreach_stream.gateway.replays import (
+from outreach_stream.gateway.runs.replays import (
     REPLAYABLE,
     Replayable,
     recipients,
     replay_objection,
     replay_trigger,
 )
-from outreach_stream.gateway.statuses import RunStatuses
+from outreach_stream.gateway.runs.statuses import RunStatuses
 
 DOUBT = ("{count:,} are in doubt: they may have got the mail already, nobody here knows. Whoever has gets it a second "
          "time; each is labelled possible_duplicate.")

@@ -13,7 +13,7 @@ from rich.table import Table
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.process import command
 from outreach_stream.cli.tables import show_table
-from outreach_stream.gateway.tokens import (
+from outreach_stream.gateway.door.tokens import (
     SCOPES,
     TOKEN_NAME,
     Scope,

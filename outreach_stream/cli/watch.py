@@ -15,7 +15,7 @@ from outreach_stream.cli.kafka import find_kafka
 from outreach_stream.cli.process import command
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.states import RunState
-from outreach_stream.gateway.statuses import RunStatuses
+from outreach_stream.gateway.runs.statuses import RunStatuses
 
 UNKNOWN_PATIENCE = 10.0
 """Seconds to wait for the first word on a run."""

@@ -8,28 +8,26 @@ from fastapi.responses import JSONResponse
 
 from outreach_stream.domain.identity import canonical_workflow_id
 from outreach_stream.domain.triggers import Name
-from outreach_stream.gateway import (
-    access_routes,
-    catalog_routes,
-    engine_routes,
-    event_routes,
-    health_routes,
-    page_routes,
-    run_routes,
-    suppression_routes,
-    unsubscribe_routes,
-)
-from outreach_stream.gateway.access import Door, Guarded, names_of, tokens_of
-from outreach_stream.gateway.bodies import WholeBodies
-from outreach_stream.gateway.counted import Counted, Counts
-from outreach_stream.gateway.described import Described
-from outreach_stream.gateway.methods import not_this_method
+from outreach_stream.gateway import page_routes
+from outreach_stream.gateway.catalog import routes as catalog_routes
+from outreach_stream.gateway.catalog.workflows import DryRun
+from outreach_stream.gateway.door import routes as access_routes
+from outreach_stream.gateway.door.access import Door, Guarded, names_of, tokens_of
+from outreach_stream.gateway.door.bodies import WholeBodies
+from outreach_stream.gateway.door.described import Described
+from outreach_stream.gateway.door.methods import not_this_method
+from outreach_stream.gateway.door.security import SecureHeaders
+from outreach_stream.gateway.engines import routes as engine_routes
+from outreach_stream.gateway.health import routes as health_routes
+from outreach_stream.gateway.health.counted import Counted, Counts
+from outreach_stream.gateway.health.readings import registry_of
 from outreach_stream.gateway.models import Accepted, TriggerRequest
-from outreach_stream.gateway.readings import registry_of
-from outreach_stream.gateway.security import SecureHeaders
+from outreach_stream.gateway.runs import event_routes
+from outreach_stream.gateway.runs import routes as run_routes
 from outreach_stream.gateway.served import Served
 from outreach_stream.gateway.service import Gateway
-from outreach_stream.gateway.workflows import DryRun
+from outreach_stream.gateway.unsubscribing import routes as unsubscribe_routes
+from outreach_stream.gateway.unsubscribing import suppression_routes
 
 router = APIRouter()
 

@@ -7,9 +7,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictBool, Str
 from outreach_stream.domain.clock import Moment
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.triggers import InlineRecipient, Name, Priority, WorkflowTriggered
-from outreach_stream.gateway.measured import MeasuredEngine
-from outreach_stream.gateway.orders import Order
-from outreach_stream.gateway.replays import Replayable
+from outreach_stream.gateway.engines.measured import MeasuredEngine
+from outreach_stream.gateway.runs.orders import Order
+from outreach_stream.gateway.runs.replays import Replayable
 
 
 class TriggerRequest(BaseModel):

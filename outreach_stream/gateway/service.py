@@ -15,20 +15,20 @@ from outreach_stream.domain.clock import wall_clock
 from outreach_stream.domain.control import Control
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.triggers import WorkflowTriggered
-from outreach_stream.gateway.caller import source
+from outreach_stream.gateway.catalog.previews import Previews
+from outreach_stream.gateway.catalog.workflows import DryRun, TrialRequest
 from outreach_stream.gateway.controls import Controls
-from outreach_stream.gateway.engine_orders import EngineOrders
-from outreach_stream.gateway.engines import EngineState, engine_states, ordered_states
+from outreach_stream.gateway.door.caller import source
+from outreach_stream.gateway.engines.orders import EngineOrders
+from outreach_stream.gateway.engines.states import EngineState, engine_states, ordered_states
+from outreach_stream.gateway.health.pulse import Pulse
 from outreach_stream.gateway.models import ReplayRequest, TriggerRequest
-from outreach_stream.gateway.orders import Order, objection, run_record
-from outreach_stream.gateway.previews import Previews
 from outreach_stream.gateway.publisher import TriggerPublisher, identified
-from outreach_stream.gateway.pulse import Pulse
-from outreach_stream.gateway.reads import Reads
-from outreach_stream.gateway.replays import replay_objection, replay_trigger
-from outreach_stream.gateway.statuses import RunStatuses
-from outreach_stream.gateway.suppressions import Suppressions
-from outreach_stream.gateway.workflows import DryRun, TrialRequest
+from outreach_stream.gateway.runs.orders import Order, objection, run_record
+from outreach_stream.gateway.runs.reads import Reads
+from outreach_stream.gateway.runs.replays import replay_objection, replay_trigger
+from outreach_stream.gateway.runs.statuses import RunStatuses
+from outreach_stream.gateway.unsubscribing.suppressions import Suppressions
 from outreach_stream.gateway.writer import BrokerAwayError, RecordTooLargeError, Writer
 from outreach_stream.settings import Settings
 from outreach_stream.topics import CONTROL

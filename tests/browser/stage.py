@@ -18,7 +18,7 @@ import httpx
 
 from outreach_stream.broker.admin import create_topics
 from outreach_stream.broker.embedded import EmbeddedBroker
-from outreach_stream.gateway.tokens import Token, hashed, new_token, written
+from outreach_stream.gateway.door.tokens import Token, hashed, new_token, written
 from outreach_stream.topics import Layout
 from tests.chaos.workers import Workers, leashed
 

@@ -19,7 +19,7 @@ from outreach_stream.cli.exits import Exit
 from outreach_stream.domain.clock import iso
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.states import RunState
-from outreach_stream.gateway.engines import EngineState
+from outreach_stream.gateway.engines.states import EngineState
 from outreach_stream.settings import Settings
 from outreach_stream.topics import DEAD_LETTER, RUN_STATUS
 from tests.cli.conftest import Outreach

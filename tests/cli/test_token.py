@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from outreach_stream.cli.exits import Exit
-from outreach_stream.gateway.tokens import TOKEN, TokenFile, hashed, read_tokens
+from outreach_stream.gateway.door.tokens import TOKEN, TokenFile, hashed, read_tokens
 from tests.cli.conftest import Outreach, running
 
 NOBODY = "127.0.0.1:9"

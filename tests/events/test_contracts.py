@@ -19,7 +19,7 @@ from outreach_stream.contracts.headers import DeadLetterHeaders
 from outreach_stream.contracts.published import PUBLISHED
 from outreach_stream.contracts.schemas import schema_of
 from outreach_stream.domain.events import RunStatus, SendResult
-from outreach_stream.gateway.suppressions import back, left
+from outreach_stream.gateway.unsubscribing.suppressions import back, left
 from outreach_stream.recipients.unsubscribing import Subscription
 from outreach_stream.streaming import dead_letters
 from outreach_stream.topics import FLOW, Layout

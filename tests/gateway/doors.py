@@ -9,8 +9,8 @@ import httpx
 
 from outreach_stream.catalog.memory import MemoryCatalog
 from outreach_stream.gateway.api import build
+from outreach_stream.gateway.door.tokens import SCOPES, Token, hashed, new_token, written
 from outreach_stream.gateway.service import Gateway
-from outreach_stream.gateway.tokens import SCOPES, Token, hashed, new_token, written
 from outreach_stream.settings import Settings
 
 NOBODY = "127.0.0.1:9"

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from outreach_stream.gateway.access import MISTAKES, Door, Guarded
-from outreach_stream.gateway.caller import caller, source
-from outreach_stream.gateway.tokens import TokenFile, new_token
+from outreach_stream.gateway.door.access import MISTAKES, Door, Guarded
+from outreach_stream.gateway.door.caller import caller, source
+from outreach_stream.gateway.door.tokens import TokenFile, new_token
 from tests.gateway.doors import Tokens, asking
 
 

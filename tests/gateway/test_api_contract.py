@@ -19,11 +19,11 @@ from schemathesis.config import SchemathesisConfig
 from outreach_stream.catalog.folder import FolderCatalog
 from outreach_stream.catalog.memory import MemoryCatalog
 from outreach_stream.cli.demo.stage import example_catalog
-from outreach_stream.gateway import access
 from outreach_stream.gateway.api import build
+from outreach_stream.gateway.door import access
+from outreach_stream.gateway.door.tokens import SCOPES, Token, hashed, new_token, written
 from outreach_stream.gateway.server import bound, serve
 from outreach_stream.gateway.service import Gateway
-from outreach_stream.gateway.tokens import SCOPES, Token, hashed, new_token, written
 from outreach_stream.settings import Settings
 
 ACCEPTED = ["2xx", "401", "403", "404", "409", "422", "503"]

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from outreach_stream.domain.triggers import WorkflowTriggered
-from outreach_stream.gateway import looks
-from outreach_stream.gateway.previews import Previews
+from outreach_stream.gateway.catalog import looks
+from outreach_stream.gateway.catalog.previews import Previews
 from outreach_stream.gateway.publisher import identified
 from outreach_stream.recipients.unsubscribed import Unsubscribed, suppression_key
 from outreach_stream.recipients.unsubscribing import links_of

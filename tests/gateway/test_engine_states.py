@@ -9,7 +9,7 @@ from outreach_stream.catalog.memory import MemoryCatalog
 from outreach_stream.cli.engine import rate, said
 from outreach_stream.domain.control import Control, EngineFuse, EngineThrottle
 from outreach_stream.engines.smtp_config import SmtpConfig
-from outreach_stream.gateway.engines import engine_state, engine_states, ordered_states
+from outreach_stream.gateway.engines.states import engine_state, engine_states, ordered_states
 from tests.gateway.conftest import Open
 from tests.gateway.records import ordered
 

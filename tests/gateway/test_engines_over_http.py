@@ -14,9 +14,9 @@ from outreach_stream.domain.clock import iso
 from outreach_stream.domain.control import Control, EngineFuse
 from outreach_stream.domain.states import RunState
 from outreach_stream.engines.smtp_config import SmtpConfig
-from outreach_stream.gateway.engine_orders import resume_order, stop_order
-from outreach_stream.gateway.measured import LAG, WINDOW, MeasuredRates
-from outreach_stream.gateway.statuses import Word
+from outreach_stream.gateway.engines.measured import LAG, WINDOW, MeasuredRates
+from outreach_stream.gateway.engines.orders import resume_order, stop_order
+from outreach_stream.gateway.runs.statuses import Word
 from tests.gateway.conftest import Open
 from tests.gateway.records import ordered, say, status
 from tests.gateway.test_engine_states import RELAY, control

@@ -13,12 +13,12 @@ import pytest
 
 from outreach_stream.catalog.memory import MemoryCatalog
 from outreach_stream.domain.states import RunState
-from outreach_stream.gateway import event_routes, events
 from outreach_stream.gateway.api import build
-from outreach_stream.gateway.events import HELLO, News, TooManyListenersError, frame
+from outreach_stream.gateway.runs import event_routes, events
+from outreach_stream.gateway.runs.events import HELLO, News, TooManyListenersError, frame
+from outreach_stream.gateway.runs.statuses import Word
 from outreach_stream.gateway.server import bound, serve
 from outreach_stream.gateway.service import Gateway
-from outreach_stream.gateway.statuses import Word
 from outreach_stream.settings import Settings
 from tests.gateway.records import say, status
 

@@ -8,7 +8,7 @@ import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from outreach_stream.domain.states import RunState
-from outreach_stream.gateway.lag import READS, behind
+from outreach_stream.gateway.health.lag import READS, behind
 from outreach_stream.topics import FLOW, RUN_ADMITTED_EXPRESS, RUN_PLANNED
 from tests.gateway.conftest import Open
 from tests.gateway.records import say, status

@@ -10,8 +10,8 @@ from fastapi import FastAPI, Request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outreach_stream.gateway.bodies import WholeBodies
-from outreach_stream.gateway.limits import KNOWN_CALLERS, Rate, address_group, admitted
+from outreach_stream.gateway.door.bodies import WholeBodies
+from outreach_stream.gateway.door.limits import KNOWN_CALLERS, Rate, address_group, admitted
 from tests.gateway.test_tokens import Time
 
 type Ask = Callable[..., Awaitable[httpx.Response]]

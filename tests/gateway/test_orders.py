@@ -4,7 +4,7 @@ import pytest
 
 from outreach_stream.domain.control import Control, EngineThrottle, RunOrder, Subject, control_key
 from outreach_stream.domain.states import RunState
-from outreach_stream.gateway.orders import Order, objection, resume_records, run_record, stop_record
+from outreach_stream.gateway.runs.orders import Order, objection, resume_records, run_record, stop_record
 from outreach_stream.streaming.orders import feeding
 from tests.gateway.records import status
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from outreach_stream.domain.states import RecipientStatus
-from outreach_stream.gateway import outcomes, outcomes_kept, results
-from outreach_stream.gateway.outcomes import BUCKETS, GROUPS, OTHERS, WIDTHS, Outcomes, Tallied, Timeline
-from outreach_stream.gateway.outcomes_kept import KeptOutcomes
-from outreach_stream.gateway.results import Found, Scans
+from outreach_stream.gateway.runs import outcomes, outcomes_kept, results
+from outreach_stream.gateway.runs.outcomes import BUCKETS, GROUPS, OTHERS, WIDTHS, Outcomes, Tallied, Timeline
+from outreach_stream.gateway.runs.outcomes_kept import KeptOutcomes
+from outreach_stream.gateway.runs.results import Found, Scans
 from tests.gateway.reading import going
 from tests.gateway.records import publish, result, say, status
 

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from outreach_stream.domain.states import RecipientStatus, RunState
-from outreach_stream.gateway import results
-from outreach_stream.gateway.recipients import Page, Wanted
-from outreach_stream.gateway.results import Found
+from outreach_stream.gateway.runs import results
+from outreach_stream.gateway.runs.recipients import Page, Wanted
+from outreach_stream.gateway.runs.results import Found
 from outreach_stream.gateway.service import Gateway
 from tests.gateway.conftest import Open
 from tests.gateway.reading import all_pages, emails, going, now, page

@@ -11,7 +11,7 @@ import pytest
 
 from outreach_stream.domain.events import RunPlanReported, RunRequested
 from outreach_stream.domain.states import Counts, RecipientStatus, RunState
-from outreach_stream.gateway import recipient_log
+from outreach_stream.gateway.runs import recipient_log
 from outreach_stream.runs.log import LogJob, write_log
 from outreach_stream.runs.log_head import log_head
 from outreach_stream.runs.log_store import FolderStore

@@ -6,7 +6,7 @@ import pytest
 
 from outreach_stream.domain.states import RunState
 from outreach_stream.gateway.publisher import identified
-from outreach_stream.gateway.replays import (
+from outreach_stream.gateway.runs.replays import (
     Replayable,
     overlapping,
     recipients,

@@ -10,9 +10,9 @@ import pytest
 from fastapi.exceptions import RequestValidationError
 
 from outreach_stream.domain.states import RunState
-from outreach_stream.gateway.listing import Choice, Listing
-from outreach_stream.gateway.paging import RecipientPlace, RunPlace
-from outreach_stream.gateway.statuses import Word
+from outreach_stream.gateway.runs.listing import Choice, Listing
+from outreach_stream.gateway.runs.paging import RecipientPlace, RunPlace
+from outreach_stream.gateway.runs.statuses import Word
 from tests.gateway.records import say, status
 
 type Ask = Callable[..., Any]

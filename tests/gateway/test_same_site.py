@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from outreach_stream.gateway.access import names_of
-from outreach_stream.gateway.same_site import is_foreign, is_ours
+from outreach_stream.gateway.door.access import names_of
+from outreach_stream.gateway.door.same_site import is_foreign, is_ours
 from outreach_stream.settings import Settings
 from tests.gateway.doors import Tokens, asking
 

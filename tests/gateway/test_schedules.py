@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from outreach_stream.domain.identity import run_id
-from outreach_stream.gateway.schedules import schedule_states
+from outreach_stream.gateway.catalog.schedules import schedule_states
 from tests.gateway.conftest import Open
 from tests.gateway.shop import shop
 

@@ -7,9 +7,9 @@ from fastapi.routing import iter_route_contexts
 
 from outreach_stream.catalog.memory import MemoryCatalog
 from outreach_stream.gateway.api import build
-from outreach_stream.gateway.scopes import needed_scope
+from outreach_stream.gateway.door.scopes import needed_scope
+from outreach_stream.gateway.door.tokens import SCOPES
 from outreach_stream.gateway.service import Gateway
-from outreach_stream.gateway.tokens import SCOPES
 from outreach_stream.settings import Settings
 from tests.gateway.doors import NOBODY, Tokens, asking
 

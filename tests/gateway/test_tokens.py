@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from outreach_stream.gateway.tokens import (
+from outreach_stream.gateway.door.tokens import (
     LOOK_EVERY,
     TOKEN,
     Token,

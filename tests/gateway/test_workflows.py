@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from outreach_stream.domain.triggers import WorkflowTriggered
-from outreach_stream.gateway import looks, previews
+from outreach_stream.gateway.catalog import looks, previews
 from tests.gateway.conftest import Open
 from tests.gateway.shop import shop
 from tests.gateway.test_api import triggers

@@ -1,6 +1,6 @@
 """Figures of several rounds, made into one result. Values in, values out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -13,14 +13,14 @@ WORST = ("lost", "duplicates")
 
 def summary(rounds: Sequence[Figures]) -> Figures:
     """The median of each figure; with several rounds also the least and the greatest, under `min` and `max`."""
-    told = each(rounds, median) | {name: max(figures[name] for figures in rounds) for name in WORST}
+    told = each(rounds, middle) | {name: max(figures[name] for figures in rounds) for name in WORST}
     told["rounds"] = len(rounds)
     if len(rounds) > 1:
         told |= {"min": each(rounds, min), "max": each(rounds, max)}
     return told
 
 
-def each(rounds: Sequence[Mapping[str, Any]], fold: Any) -> Figures:
+def each(rounds: Sequence[Mapping[str, Any]], fold: Callable[[Sequence[float]], float]) -> Figures:
     """Figure by figure, in groups of figures, too. What is no figure is as it was in the first round."""
     folded: Figures = {}
     for name, first in rounds[0].items():
@@ -32,6 +32,12 @@ def each(rounds: Sequence[Mapping[str, Any]], fold: Any) -> Figures:
         else:
             folded[name] = first
     return folded
+
+
+def middle(values: Sequence[float]) -> float:
+    """The median; of whole numbers a whole one."""
+    found = median(values)
+    return round(found) if all(isinstance(value, int) for value in values) else round(found, 3)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

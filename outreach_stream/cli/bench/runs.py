@@ -16,9 +16,9 @@ from outreach_stream.cli.kafka import read_to_end, writing
 from outreach_stream.cli.watch import over
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.triggers import InlineRecipient, WorkflowTriggered
-from outreach_stream.gateway.listing import Choice
 from outreach_stream.gateway.publisher import TriggerPublisher
-from outreach_stream.gateway.statuses import RunStatuses, Word
+from outreach_stream.gateway.runs.listing import Choice
+from outreach_stream.gateway.runs.statuses import RunStatuses, Word
 
 STALL = 120.0
 """Seconds without any change after which a run is given up."""

@@ -32,8 +32,8 @@ async def throughput(rounds: Rounds) -> Figures:
             async with rounds.working(workers):
                 await rounds.settle(sink)
                 figures = await _measured(rounds, sink, workers[0].output.parent)  # type: ignore[union-attr]
+            rounds.console.print(f"{figures['recipients_per_s']:,} recipients a second")
             found.append(figures | {"baselines": await rounds.baselines()})
-        rounds.console.print(f"Round {number}: {figures['recipients_per_s']:,} recipients a second", style="bold")
     return {"measure": "throughput", **summary(found)}
 
 

@@ -7,7 +7,7 @@ from time import monotonic
 
 from outreach_stream.cli.exits import CommandError
 from outreach_stream.cli.supervisor import Program, Supervisor
-from outreach_stream.gateway.pulse import Pulse
+from outreach_stream.gateway.health.pulse import Pulse
 
 READY_TIMEOUT = 180.0
 """Seconds in which all workers must have joined."""

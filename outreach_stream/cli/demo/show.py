@@ -20,7 +20,7 @@ from outreach_stream.cli.kafka import kafka_for
 from outreach_stream.cli.supervisor import Program, Supervisor
 from outreach_stream.cli.watch import over
 from outreach_stream.domain.events import RunStatus
-from outreach_stream.gateway.pulse import Pulse
+from outreach_stream.gateway.health.pulse import Pulse
 from outreach_stream.inbox.record import InboxRecord
 from outreach_stream.runs.log_store import log_store
 from outreach_stream.settings import Settings

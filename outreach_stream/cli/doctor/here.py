@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from outreach_stream.cli.doctor.finding import Found, Scene, ok, problem, warning
-from outreach_stream.gateway.access import tokens_of
-from outreach_stream.gateway.tokens import TokenErrors
+from outreach_stream.gateway.door.access import tokens_of
+from outreach_stream.gateway.door.tokens import TokenErrors
 from outreach_stream.recipients.unsubscribing import links_of
 from outreach_stream.settings import Settings
 from outreach_stream.values import UnresolvedReference

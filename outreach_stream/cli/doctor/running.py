@@ -10,9 +10,9 @@ from outreach_stream.cli.kafka import read_to_end
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.states import RunState
 from outreach_stream.gateway.controls import Controls
-from outreach_stream.gateway.engines import EngineState, ordered_states
-from outreach_stream.gateway.listing import Choice
-from outreach_stream.gateway.statuses import RunStatuses
+from outreach_stream.gateway.engines.states import EngineState, ordered_states
+from outreach_stream.gateway.runs.listing import Choice
+from outreach_stream.gateway.runs.statuses import RunStatuses
 
 LOOKED_AT = 1_000
 """The newest runs; what is older has ended, or is swept up by the aggregator."""

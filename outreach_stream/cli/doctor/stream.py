@@ -16,8 +16,8 @@ from outreach_stream.cli.dead_letters.reading import Bounds, bounds, letters
 from outreach_stream.cli.doctor.finding import Found, Scene, counted, ok, problem, warning
 from outreach_stream.cli.kafka import kafka_folder
 from outreach_stream.domain.clock import iso
-from outreach_stream.gateway.lag import lag
-from outreach_stream.gateway.members import ROLES, members
+from outreach_stream.gateway.health.lag import lag
+from outreach_stream.gateway.health.members import ROLES, members
 from outreach_stream.settings import Settings
 from outreach_stream.topics import FLOW
 

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from outreach_stream.domain.clock import wall_clock
-from outreach_stream.gateway.engine_orders import EngineOrdered, StopRequest
-from outreach_stream.gateway.measured import MeasuredEngine
+from outreach_stream.gateway.engines.measured import MeasuredEngine
+from outreach_stream.gateway.engines.orders import EngineOrdered, StopRequest
 from outreach_stream.gateway.models import Engines
 from outreach_stream.gateway.served import Served
 

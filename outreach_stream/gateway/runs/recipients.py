@@ -12,9 +12,9 @@ from pydantic import BaseModel, ValidationError
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.marks import STATUS_OF, Marks
 from outreach_stream.domain.states import RecipientStatus
-from outreach_stream.gateway.paging import RecipientPlace, Source, bad_cursor
-from outreach_stream.gateway.recipient_log import entries
-from outreach_stream.gateway.results import SECONDS, Found, Scans, Times
+from outreach_stream.gateway.runs.paging import RecipientPlace, Source, bad_cursor
+from outreach_stream.gateway.runs.recipient_log import entries
+from outreach_stream.gateway.runs.results import SECONDS, Found, Scans, Times
 from outreach_stream.runs.log_store import open_log
 from outreach_stream.runs.results import MalformedResultError, read_result
 

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from outreach_stream.gateway.scopes import PROBES, needed_scope
+from outreach_stream.gateway.door.scopes import PROBES, needed_scope
 
 _REASONS = {
     400: "It cannot be read", 401: "No token, or a wrong one", 403: "The token has not the scope",

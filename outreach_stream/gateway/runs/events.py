@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 
-from outreach_stream.gateway.statuses import Word
+from outreach_stream.gateway.runs.statuses import Word
 
 STREAMS = 500
 """Listeners that one gateway has at the same time."""

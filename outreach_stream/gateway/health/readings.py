@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from outreach_stream.gateway.counted import Counts
+from outreach_stream.gateway.health.counted import Counts
 from outreach_stream.gateway.service import Gateway
 from outreach_stream.telemetry import metrics
 from outreach_stream.telemetry.families import families

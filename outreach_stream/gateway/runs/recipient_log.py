@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from outreach_stream.gateway.paging import bad_cursor
+from outreach_stream.gateway.runs.paging import bad_cursor
 from outreach_stream.runs.log_store import LogReader
 
 BLOCK = 1024 * 1024

@@ -10,11 +10,11 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Connection
 
-from outreach_stream.gateway.caller import ANYONE, NOBODY, Caller, caller
-from outreach_stream.gateway.limits import Rate, address_group
-from outreach_stream.gateway.same_site import is_foreign, is_ours
-from outreach_stream.gateway.scopes import PROBES, needed_scope
-from outreach_stream.gateway.tokens import Scope, TokenFile
+from outreach_stream.gateway.door.caller import ANYONE, NOBODY, Caller, caller
+from outreach_stream.gateway.door.limits import Rate, address_group
+from outreach_stream.gateway.door.same_site import is_foreign, is_ours
+from outreach_stream.gateway.door.scopes import PROBES, needed_scope
+from outreach_stream.gateway.door.tokens import Scope, TokenFile
 from outreach_stream.settings import Settings
 
 BURST = 2.0

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Protocol
 
 from outreach_stream.domain.states import RunState
-from outreach_stream.gateway.paging import RunPlace
+from outreach_stream.gateway.runs.paging import RunPlace
 
 
 class Listed(Protocol):

@@ -2,7 +2,7 @@
 
 import re
 
-from outreach_stream.gateway.tokens import Scope
+from outreach_stream.gateway.door.tokens import Scope
 
 PROBES = frozenset({"/health/live", "/health/ready"})
 """Asked by whatever runs the process, which holds no token; they tell nothing and are never limited."""

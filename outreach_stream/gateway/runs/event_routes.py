@@ -8,10 +8,10 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import StreamingResponse
 from starlette.types import Send
 
-from outreach_stream.gateway.events import TooManyListenersError
-from outreach_stream.gateway.listing import Choice
+from outreach_stream.gateway.runs.events import TooManyListenersError
+from outreach_stream.gateway.runs.listing import Choice
+from outreach_stream.gateway.runs.statuses import Word
 from outreach_stream.gateway.served import Served
-from outreach_stream.gateway.statuses import Word
 
 FIRST = 50
 """Runs that a stream of all runs begins with."""

@@ -1,10 +1,10 @@
 """What the gateway reads for others: the results of runs, and what changes."""
 
-from outreach_stream.gateway.events import News
-from outreach_stream.gateway.measured import MeasuredRates
-from outreach_stream.gateway.outcomes_kept import KeptOutcomes
-from outreach_stream.gateway.results import Scans
-from outreach_stream.gateway.statuses import RunStatuses
+from outreach_stream.gateway.engines.measured import MeasuredRates
+from outreach_stream.gateway.runs.events import News
+from outreach_stream.gateway.runs.outcomes_kept import KeptOutcomes
+from outreach_stream.gateway.runs.results import Scans
+from outreach_stream.gateway.runs.statuses import RunStatuses
 
 
 class Reads:

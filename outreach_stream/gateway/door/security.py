@@ -7,7 +7,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from outreach_stream.gateway.scopes import is_open
+from outreach_stream.gateway.door.scopes import is_open
 
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",

@@ -12,8 +12,8 @@ from outreach_stream.domain.identity import canonical_time, canonical_workflow_i
 from outreach_stream.domain.states import RunState
 from outreach_stream.domain.triggers import WorkflowTriggered
 from outreach_stream.gateway.following import Follower
-from outreach_stream.gateway.listing import Choice, Listing
-from outreach_stream.gateway.paging import RunPlace
+from outreach_stream.gateway.runs.listing import Choice, Listing
+from outreach_stream.gateway.runs.paging import RunPlace
 from outreach_stream.streaming.views import View
 from outreach_stream.topics import RUN_STATUS
 

@@ -8,15 +8,15 @@ from outreach_stream.domain.clock import Moment
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.identity import canonical_workflow_id
 from outreach_stream.domain.states import RecipientStatus, RunState
-from outreach_stream.gateway.listing import Choice
 from outreach_stream.gateway.models import Ordered, Replayed, ReplayRequest, Runs
-from outreach_stream.gateway.orders import Order
-from outreach_stream.gateway.outcomes import Outcomes
-from outreach_stream.gateway.paging import RecipientPlace, RunPlace
-from outreach_stream.gateway.recipients import Recipients, Wanted
-from outreach_stream.gateway.recipients import recipients as page_of_recipients
-from outreach_stream.gateway.replays import recipients
-from outreach_stream.gateway.results import ResultsUnavailableError
+from outreach_stream.gateway.runs.listing import Choice
+from outreach_stream.gateway.runs.orders import Order
+from outreach_stream.gateway.runs.outcomes import Outcomes
+from outreach_stream.gateway.runs.paging import RecipientPlace, RunPlace
+from outreach_stream.gateway.runs.recipients import Recipients, Wanted
+from outreach_stream.gateway.runs.recipients import recipients as page_of_recipients
+from outreach_stream.gateway.runs.replays import recipients
+from outreach_stream.gateway.runs.results import ResultsUnavailableError
 from outreach_stream.gateway.served import Served
 from outreach_stream.gateway.service import Gateway
 

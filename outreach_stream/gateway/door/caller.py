@@ -3,7 +3,7 @@
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from outreach_stream.gateway.tokens import SCOPES, Scope
+from outreach_stream.gateway.door.tokens import SCOPES, Scope
 
 SOURCE = "gateway"
 

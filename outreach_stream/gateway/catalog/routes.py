@@ -7,10 +7,16 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from outreach_stream.domain.identity import canonical_workflow_id
+from outreach_stream.gateway.catalog.schedules import MOST_SLOTS, Schedules, schedule_states
+from outreach_stream.gateway.catalog.workflows import (
+    PreviewRequest,
+    ShownMail,
+    TrialRequest,
+    Workflows,
+    workflow_entries,
+)
 from outreach_stream.gateway.models import Accepted
-from outreach_stream.gateway.schedules import MOST_SLOTS, Schedules, schedule_states
 from outreach_stream.gateway.served import Served
-from outreach_stream.gateway.workflows import PreviewRequest, ShownMail, TrialRequest, Workflows, workflow_entries
 
 router = APIRouter(prefix="/api/v1")
 

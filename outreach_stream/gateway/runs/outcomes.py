@@ -12,7 +12,7 @@ from outreach_stream.domain.clock import iso
 from outreach_stream.domain.identity import CHUNK_SIZE
 from outreach_stream.domain.marks import STATUS_OF
 from outreach_stream.domain.states import SENDING_ENDS, RecipientStatus
-from outreach_stream.gateway.results import Found
+from outreach_stream.gateway.runs.results import Found
 from outreach_stream.runs.results import MalformedResultError, read_result
 
 GROUPS = 200

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from outreach_stream.gateway.caller import caller
-from outreach_stream.gateway.tokens import SCOPES, Scope
+from outreach_stream.gateway.door.caller import caller
+from outreach_stream.gateway.door.tokens import SCOPES, Scope
 
 router = APIRouter()
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from outreach_stream.catalog.snapshot import Catalog, UnknownEngine
 from outreach_stream.domain.clock import wall_clock
 from outreach_stream.domain.control import Control
-from outreach_stream.gateway.caller import source
-from outreach_stream.gateway.orders import resume_records, stop_record
+from outreach_stream.gateway.door.caller import source
+from outreach_stream.gateway.runs.orders import resume_records, stop_record
 from outreach_stream.gateway.writer import BrokerAwayError, Writer
 from outreach_stream.streaming.produce import Record
 from outreach_stream.topics import CONTROL

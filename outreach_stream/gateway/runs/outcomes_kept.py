@@ -6,8 +6,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from outreach_stream.domain.events import RunStatus
-from outreach_stream.gateway.outcomes import Outcomes, Tallied
-from outreach_stream.gateway.results import Scans, Times
+from outreach_stream.gateway.runs.outcomes import Outcomes, Tallied
+from outreach_stream.gateway.runs.results import Scans, Times
 
 IDLE_SECONDS = 60.0
 """After which nobody seems to look at a run any more: its fold is dropped, and begins anew."""

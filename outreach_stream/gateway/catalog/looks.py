@@ -13,7 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from outreach_stream.catalog.models import RecipientQuery, Workflow
 from outreach_stream.domain.events import RunRequested
-from outreach_stream.gateway.workflows import SeenCounts, SeenRecipient
+from outreach_stream.gateway.catalog.workflows import SeenCounts, SeenRecipient
 from outreach_stream.recipients.failures import DatabaseUnavailable, QueryTimeout, RecipientsFailed
 from outreach_stream.recipients.unsubscribing import Subscription
 

@@ -4,8 +4,8 @@ from collections import defaultdict, deque
 from functools import partial
 from typing import NamedTuple
 
-from outreach_stream.gateway.engines import EngineState
-from outreach_stream.gateway.statuses import Word
+from outreach_stream.gateway.engines.states import EngineState
+from outreach_stream.gateway.runs.statuses import Word
 
 WINDOW = 10.0
 """Seconds over which a rate is the mean."""

@@ -19,8 +19,8 @@ from outreach_stream.domain.events import RunRequested
 from outreach_stream.domain.identity import canonical_workflow_id
 from outreach_stream.domain.ports import Unrenderable
 from outreach_stream.domain.triggers import InlineRecipient, WorkflowTriggered
-from outreach_stream.gateway.looks import Left, first_seen, look_at
-from outreach_stream.gateway.workflows import (
+from outreach_stream.gateway.catalog.looks import Left, first_seen, look_at
+from outreach_stream.gateway.catalog.workflows import (
     DryRun,
     PreviewRequest,
     SeenRecipient,

@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from outreach_stream.gateway import unsubscribe_pages as pages
 from outreach_stream.gateway.served import Served
+from outreach_stream.gateway.unsubscribing import pages
 from outreach_stream.gateway.writer import BrokerAwayError
 from outreach_stream.recipients.unsubscribing import PATH
 

@@ -10,8 +10,8 @@ from aiokafka.errors import KafkaError
 from outreach_stream.broker.access import kafka_access
 from outreach_stream.broker.errors import BrokerError
 from outreach_stream.broker.ready import reached
-from outreach_stream.gateway.lag import Lag, lag
-from outreach_stream.gateway.members import ROLES, members
+from outreach_stream.gateway.health.lag import Lag, lag
+from outreach_stream.gateway.health.members import ROLES, members
 
 INTERVAL = 1.0
 """Seconds between two looks."""

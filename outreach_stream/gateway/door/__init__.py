@@ -1,0 +1,1 @@
+"""Who comes in: tokens and their scopes, limits, the same site, and the headers of every answer."""

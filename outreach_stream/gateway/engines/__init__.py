@@ -1,0 +1,1 @@
+"""Where engines stand, and how to stop one."""

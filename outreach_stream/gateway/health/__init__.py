@@ -1,0 +1,1 @@
+"""Whether Kafka is there and who works, for people and for Prometheus."""

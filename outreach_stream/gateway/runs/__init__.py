@@ -1,0 +1,1 @@
+"""Looking at runs, and giving orders about them."""
