@@ -45,7 +45,7 @@ check: $(READY) ## lint, types, import direction: what CI demands before the tes
 	.venv/bin/lint-imports
 
 bench: $(READY) ## measure what docs/benchmarks.md quotes; BENCH=mime for one of them
-	@for script in $(or $(BENCH:%=benchmarks/%.py),$(wildcard benchmarks/*.py)); do \
+	@$(if $(BENCH),,.venv/bin/outreach bench || exit 1;) for script in $(or $(BENCH:%=benchmarks/%.py),$(wildcard benchmarks/*.py)); do \
 	    echo "== $$script"; .venv/bin/python $$script $(ARGS) || exit 1; \
 	done
 

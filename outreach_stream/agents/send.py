@@ -79,7 +79,7 @@ def _take(app: StreamApp, floor: Floor, batch: Batch) -> None:
         except ValidationError as error:
             app.spawn(_bury(app, batch, i, problem("SendRequested", error)))
         else:
-            floor.put(batch.tp.topic, batch.tp.partition, Item(batch, i, record.offset, request))
+            floor.put(batch.tp.topic, batch.tp.partition, Item(batch, i, record.offset, request, due=request.due))
 
 
 async def _bury(app: StreamApp, batch: Batch, i: int, reason: str) -> None:

@@ -179,8 +179,8 @@ class Lane:
             case Move(route):
                 moved = Moved(self.key.topic, route, facts.doubted)
                 self._parts.mover.put(Entered(item, moved, self._parts.record, self._written))
-            case Known(status):
-                end = End(status, item.request.skip)
+            case Known(status, reason):
+                end = End(status, reason)
                 self._conclude(item, Delivered(end, doubted=facts.doubted, recovered=True))
             case End():
                 self._conclude(item, Delivered(step, item.history.attempts, facts.doubted))

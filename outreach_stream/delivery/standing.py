@@ -47,6 +47,8 @@ class Known:
     """It is at its end already: to be said again, and not sent."""
 
     status: RecipientStatus
+    reason: str | None = None
+    """Why it was skipped; of other ends the record does not say why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ def standing(request: SendRequested, facts: Facts, policy: Policy, around: Surro
 def _known(request: SendRequested, facts: Facts, policy: Policy) -> Standing | None:
     """What stands, whatever is ordered."""
     if facts.end is not None:
-        return Known(facts.end)
+        skipped = facts.end is RecipientStatus.SKIPPED
+        return Known(facts.end, (request.skip or UNSUBSCRIBED) if skipped else None)
     if request.skip is not None:
         return unsent(RecipientStatus.SKIPPED, request.skip, doubted=facts.doubted)
     route = policy.after(request.engine) if facts.moved else None

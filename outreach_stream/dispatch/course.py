@@ -84,6 +84,10 @@ class Courses:
             return _paced(self.rates.of(plan.engine), len(plan.lanes), self.ahead)
         return self._without_engine(plan)
 
+    def asleep(self, plan: RunPlanned, now: float, due: float) -> bool:
+        """Whether it waits for its time, and nothing but its time, its deadline or a cancellation ends that."""
+        return due > now and plan.deadline > now and not self.orders.cancelled(plan.run_id)
+
     def _without_engine(self, plan: RunPlanned) -> Course | None:
         """By the workflow's policy: its engine has stopped, or was taken out of the catalog."""
         if plan.on_engine_stopped == "fail":

@@ -1,6 +1,7 @@
 """Expanding the runs of one engine into its lanes, slice by slice."""
 
 import asyncio
+import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from outreach_stream.domain.events import RunPlanned
 
 TICK = 0.1
 """Seconds between two looks at the lanes while they are full."""
+SLEEP = 1.0
+"""Seconds between two looks at the runs whose time is still to come: thousands of them must cost the others nothing."""
 RETRY_PAUSE = 1.0
 """Seconds until what failed (the broker was away) is tried again."""
 CACHED_CHUNKS = 16
@@ -62,6 +65,7 @@ class Expander:
         self._stepping = asyncio.Lock()
         self._courses = Courses(world.orders, Rates(world.rate_of, world.clock), world.ahead)
         self._turnstile = Turnstile(world.ahead)
+        self._looked, self._look_again = math.inf, -math.inf
 
     @property
     def runs(self) -> int:
@@ -104,6 +108,9 @@ class Expander:
     async def step(self) -> int:
         """Expand one slice of the run whose turn it is; returns its recipients (0: nothing can go now)."""
         now = self._world.clock()
+        if not self._looked <= now < self._look_again:      # also when the clock was set back
+            wakes = self._schedule.look(lambda run: self._courses.asleep(run.plan, now, run.due))
+            self._looked, self._look_again = now, min(now + SLEEP, wakes)
         for run in self._schedule.in_turn(lambda run: self._course(run, now) is None):
             if not self._world.may_act():
                 break
@@ -147,7 +154,10 @@ class Expander:
         number, start = run.chunk, run.entry.index
         snapshot = await self._snapshot(run.plan, number)
         stop = min(start + room, len(snapshot.rows))
-        if requests := requests_of(run.plan, number, snapshot, start, stop):
+        # Who is requested early is to end, not to be mailed: so says the request, to a sender that has not heard yet
+        # that the run is cancelled, or whose clock is behind ours at the deadline.
+        due = min(run.due, run.plan.deadline) if run.due > now else 0.0
+        if requests := requests_of(run.plan, number, snapshot, start, stop, due):
             spans = await self._world.lanes.append(requests)
             self._world.requested[self._engine] += sum(map(len, requests.values()))
             for lane, span in spans.items():

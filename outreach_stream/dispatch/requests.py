@@ -42,11 +42,11 @@ def by_lane(run_id: str, chunk: int, start: int, stop: int, lanes: list[int]) ->
 
 
 def requests_of(
-    plan: RunPlanned, number: int, snapshot: Snapshot, start: int, stop: int,
+    plan: RunPlanned, number: int, snapshot: Snapshot, start: int, stop: int, due: float = 0.0,
 ) -> Mapping[int, Sequence[bytes]]:
-    """Encoded `SendRequested` events for the recipients `start` to `stop` of a chunk, by lane."""
+    """Encoded `SendRequested` events for the recipients `start` to `stop` of a chunk, by lane; `due`: if not yet."""
     event: dict[str, Any] = {"schema_version": 1, "run_id": plan.run_id, "spec": plan.spec, "engine": plan.engine,
-                             "deadline": plan.deadline, "chunk": number}
+                             "deadline": plan.deadline, "chunk": number} | ({"due": due} if due else {})
     columns, rows, doubted = snapshot
     parameters, encode = plan.parameters, orjson.dumps
 

@@ -1,7 +1,8 @@
 """Turns between the runs of an engine: shares by weight, whatever their size, and no credit for having been idle."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from outreach_stream.dispatch.plans import PlanEntry
 from outreach_stream.domain.chunks import DueChunks
@@ -57,19 +58,37 @@ class Schedule:
     """The unfinished runs of one engine. The one that was served least for its weight is next.
 
     A new run starts level with the least served: it gets its share at once, and not what others had before it came.
+    So does one that wakes. Runs that sleep take no part in the turns, and cost them nothing.
     """
 
     def __init__(self) -> None:
         self._runs: dict[str, ScheduledRun] = {}
+        self._asleep: dict[str, ScheduledRun] = {}
 
     def __len__(self) -> int:
-        return len(self._runs)
+        return len(self._runs) + len(self._asleep)
 
     def add(self, run: ScheduledRun) -> None:
         """Enter a run; one that is there already stays as it is."""
-        if run.run_id not in self._runs:
-            run.served = min((other.served for other in self._runs.values()), default=0.0)
+        if run.run_id not in self._runs and run.run_id not in self._asleep:
+            self._enter([run])
+
+    def _enter(self, runs: Sequence[ScheduledRun]) -> None:
+        least = min((other.served for other in self._runs.values()), default=0.0)
+        for run in runs:
+            run.served = least
             self._runs[run.run_id] = run
+
+    def look(self, asleep: Callable[[ScheduledRun], bool]) -> float:
+        """Sort the runs anew into those `asleep` and the others; returns when the first of them wakes by itself."""
+        woken = [run for run in self._asleep.values() if not asleep(run)]
+        tired = [run for run in self._runs.values() if asleep(run)]
+        for run in woken:
+            del self._asleep[run.run_id]
+        for run in tired:
+            self._asleep[run.run_id] = self._runs.pop(run.run_id)
+        self._enter(woken)
+        return min((min(run.due, run.plan.deadline) for run in self._asleep.values()), default=inf)
 
     def remove(self, run: ScheduledRun) -> None:
         """It is expanded."""

@@ -174,6 +174,7 @@ class SendRequested(Event):
     deadline: float
     skip: str | None = None  # why an inline recipient is not to be mailed; it ends in its lane like the others
     doubted: bool = False  # may have been mailed already, by the run that this one replays
+    due: float = 0.0  # not to be mailed before: its run ended, for the dispatcher, while it waited for its time
 
 
 class SendResult(Event):

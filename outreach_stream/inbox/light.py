@@ -17,7 +17,7 @@ WRITE_EVERY = 0.05
 """Seconds for which a line of the record may be in memory only."""
 
 _HELLO = b"250-inbox\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES\r\n"
-_END = b"\r\n.\r\n"
+_END, _DOT = b"\r\n.\r\n", b".\r\n"
 _OK = b"250 2.0.0 Ok\r\n"
 
 
@@ -89,11 +89,14 @@ class LightSession(asyncio.Protocol):
             self._replies.clear()
 
     def _message(self) -> bool:
-        end = 0 if self._buffer.startswith(_END[2:]) else self._buffer.find(_END, self._scanned)
-        if end < 0:
+        if self._buffer.startswith(_DOT):
+            behind = len(_DOT)
+        elif (end := self._buffer.find(_END, self._scanned)) >= 0:
+            behind = end + len(_END)
+        else:
             self._scanned = max(0, len(self._buffer) - len(_END))
             return False
-        self._buffer = self._buffer[end + len(_END) - (0 if end else 2):]
+        self._buffer = self._buffer[behind:]
         self._in_message, self._scanned = False, 0
         self._record.note(self._recipient or b"")
         self._recipient = None

@@ -15,7 +15,8 @@ DIGEST = 16
 
 _BUCKET = 2
 _REST = DIGEST - _BUCKET
-_KEY = re.compile(rb"[0-9a-f]{32}")
+_KEY = re.compile(rb"[0-9a-fA-F]{32}")
+"""We write small letters; some languages write digests in capitals, and whoever wants no mail is not to get any."""
 
 
 def suppression_key(name: str, email: str) -> bytes:

@@ -7,20 +7,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from subprocess import PIPE
-from xml.etree import ElementTree
+from types import SimpleNamespace
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from outreach_stream.cli.bench.figures import lost_and_doubled, percentile, summary
+from outreach_stream.cli.bench.kafka import check_alone
 from outreach_stream.cli.bench.plan import Plan
 from outreach_stream.cli.bench.plot import bars, pictures, shares
 from outreach_stream.cli.bench.sinks import InboxSink, counted
 from outreach_stream.cli.bench.stage import BULK, Stage
 from outreach_stream.cli.bench.throughput import LOOPS, problems
 from outreach_stream.cli.demo.stage import held_port
+from outreach_stream.cli.exits import CommandError
+from outreach_stream.gateway.health.pulse import Pulse
 from outreach_stream.inbox.light import arrivals
 from tests.cli.conftest import Outreach, family, running, wait_until_gone
 
@@ -80,6 +84,22 @@ def test_what_cannot_be_measured_is_2(inside: Outreach, arguments: tuple[str, ..
     assert answer.stderr
 
 
+@pytest.mark.parametrize(("roles", "unfinished", "lag", "said"), [
+    (1, 0, 0, "Workers of outreach-stream are running"), (0, 2, 0, "Runs have not ended"),
+    (0, 0, 3, "Triggers wait"), (0, 0, 0, None),
+])
+def test_a_kafka_in_use_is_refused(roles: int, unfinished: int, lag: int, said: str | None) -> None:
+    """Others' workers would take the bench's runs, and the bench's would mail others' recipients to its sink."""
+    pulse = Pulse("kafka.example.com:9092")
+    pulse.roles |= {"sender": roles}
+    pulse.lag = {"aggregator": {"workflow.triggered": lag, "run.event": 1}}
+    runs = SimpleNamespace(unfinished=lambda: unfinished)
+
+    refused = pytest.raises(CommandError, match=f"{said}.* at kafka.example.com:9092") if said else nullcontext()
+    with refused:
+        check_alone(pulse, runs)
+
+
 @pytest.mark.parametrize(("share", "value"), [(0.5, 50), (0.99, 99), (1, 100), (0.001, 1)])
 def test_percentiles_are_values_that_were_measured(share: float, value: float) -> None:
     """Nearest rank, whatever the order."""
@@ -128,11 +148,11 @@ def test_pictures_are_drawings_with_every_name_and_value() -> None:
 
     drawn = pictures(figures, LOOPS)
 
-    texts = {name: "".join(ElementTree.fromstring(svg).itertext()) for name, svg in drawn.items()}
+    texts = {name: "".join(ET.fromstring(svg).itertext()) for name, svg in drawn.items()}
     assert "2,295 /s" in texts["throughput.svg"]
     assert "371 µs" in texts["cpu.svg"] and "401" not in texts["cpu.svg"]
-    ElementTree.fromstring(bars("<&>", [("<a & b>", 0)], "µs", []))
-    curve = "".join(ElementTree.fromstring(shares("t", [("by HTTP", [3.0, 1.0, 2.0]), ("none", [])])).itertext())
+    ET.fromstring(bars("<&>", [("<a & b>", 0)], "µs", []))
+    curve = "".join(ET.fromstring(shares("t", [("by HTTP", [3.0, 1.0, 2.0]), ("none", [])])).itertext())
     assert "by HTTP: p50 2, p99 3 ms" in curve
 
 

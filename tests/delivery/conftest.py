@@ -53,7 +53,7 @@ class Sender:
         batch = FakeBatch(len(requests), self.journal)
         self.batches.append(batch)
         for i, asked in enumerate(requests):
-            self.floor.put(topic, partition, Item(batch, i, start + i, asked))
+            self.floor.put(topic, partition, Item(batch, i, start + i, asked, due=asked.due))
         return batch
 
     async def until(self, condition: Callable[[], object], seconds: float = 5.0) -> None:

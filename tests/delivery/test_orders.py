@@ -242,3 +242,21 @@ async def test_cancelled_before_the_resend_of_a_doubt(world: World, monkeypatch:
     await sender.finish()
     assert (sender.by_index()[0].status, sender.by_index()[0].possible_duplicate) == (RecipientStatus.IN_DOUBT, True)
     assert sender.by_index()[0].attempts == world.mailed(0) == 1
+
+
+@pytest.mark.parametrize("how", ["cancel", "deadline"])
+async def test_whoever_is_requested_before_their_time_waits_for_the_word_of_it(world: World, how: str) -> None:
+    """The dispatcher had them end early: a sender that has not heard it yet, or whose clock is behind, mails nobody."""
+    sender = world.sender()
+    asked = request(0, deadline=NOW + 60 if how == "deadline" else LONG)
+    sender.put(asked.model_copy(update={"due": min(NOW + 3_600, asked.deadline)}))
+    await sender.finish()
+    assert (sender.results, len(sender.put_off())) == ([], 1)
+    if how == "cancel":
+        sender.order(THE_RUN, "cancel", ORDER)
+    else:
+        sender.passes(61)
+    await sender.until(lambda: sender.results)
+
+    assert statuses(sender) == {RecipientStatus.CANCELLED if how == "cancel" else RecipientStatus.EXPIRED}
+    assert world.mailed(0) == 0

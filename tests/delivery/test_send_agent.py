@@ -12,7 +12,7 @@ from outreach_stream import topics
 from outreach_stream.agents import send
 from outreach_stream.streaming.app import StreamApp
 
-from .conftest import FakeBatch, World, request
+from .conftest import NOW, FakeBatch, World, request
 
 
 class StubApp:
@@ -46,6 +46,18 @@ async def test_what_is_no_request_is_buried_and_the_next_is_taken(world: World, 
     await send._agent(app, sender.floor)(None)
     await sender.until(lambda: world.mailed(1))
     assert app.spawned == ["_bury"]
+
+
+async def test_a_request_that_says_when_is_not_mailed_before(world: World) -> None:
+    """Nor does it hold up the next one."""
+    sender = world.sender()
+    early = request(0, deadline=NOW + 60).model_copy(update={"due": NOW + 30})
+    app = StubApp(batch_of(early.encode(), request(1).encode()))
+    await send._agent(app, sender.floor)(None)
+    await sender.until(lambda: world.mailed(1) and 0 in sender.put_off())
+    assert world.mailed(0) == 0
+    sender.passes(31)
+    await sender.until(lambda: world.mailed(0))
 
 
 async def test_the_floor_follows_the_partitions(world: World, tmp_path: Path) -> None:

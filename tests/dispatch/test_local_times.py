@@ -1,5 +1,7 @@
 """A run that mails people in their own time zones: nobody early, nobody twice, nobody lost, whatever happens."""
 
+from collections import Counter
+
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -72,6 +74,49 @@ async def test_whoever_waits_is_not_forgotten_by_the_end(world, what: str) -> No
 
     assert chunks(world) == dict.fromkeys(range(3), SIZE)
     assert world.entries["r"].finished
+
+
+async def test_whoever_is_requested_early_may_not_be_mailed_early(world) -> None:
+    """What ends before its time says so to senders: one may not have heard yet, or its clock may be behind."""
+    now, expander = world.now, world.expander()
+    plan = world.plan("r", 3 * SIZE, due=due((0.0, [1]), (now + 3_600, [0]), (now + 200_000, [2])))
+    expander.add(plan, PlanEntry(0))
+    await world.run(expander, 5, engine_rate=1e6)
+    world.order("cancel", "r")
+    await world.run(expander, 5, engine_rate=1e6)
+
+    assert {(request.chunk, request.due) for request in world.requested()} == {
+        (1, 0.0), (0, now + 3_600), (2, plan.deadline)}
+
+
+async def test_those_that_wait_cost_the_others_nothing(world, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs whose time is to come are looked at once a second, however many turns the others take meanwhile."""
+    now, expander, looks = world.now, world.expander(), Counter[str]()
+    cancelled = world.orders.cancelled
+    monkeypatch.setattr(world.orders, "cancelled", lambda run: (looks.update([run]), cancelled(run))[1])
+    for n in range(50):
+        expander.add(world.plan(f"w{n}", 1, due=due((now + 3_600, [0]))), PlanEntry(n))
+    expander.add(world.plan("beside", 4 * SIZE), PlanEntry(100))
+    await world.run(expander, 10)
+
+    assert looks["beside"] > 100
+    assert max(looks[f"w{n}"] for n in range(50)) <= 13
+    assert expander.runs == 51
+
+
+async def test_it_is_its_time_also_on_a_clock_that_was_set_back(world) -> None:
+    """And to the tick, whatever the pause between two looks is."""
+    expander = world.expander()
+    expander.add(world.plan("r", 2 * SIZE, due=due((world.now + 10.25, [1]), (world.now + 3_600, [0]))), PlanEntry(0))
+    await world.run(expander, 5)
+    world.now -= 4_000
+    await world.run(expander, 1)
+    world.now += 4_000
+    await world.run(expander, 4.2)
+    assert world.per_run().total() == 0
+    await world.run(expander, 0.15)
+
+    assert chunks(world).keys() == {1}
 
 
 async def test_a_paused_run_stays_so_when_its_time_comes(world) -> None:

@@ -61,6 +61,10 @@ def test_records_are_taken_in_as_they_come() -> None:
     assert "bob@example.com" not in lists.of("offers")
     assert "bob@example.com" not in lists.of(None)
 
+    lists.note(suppression_key("news", "cy@example.com").upper(), b"{}")   # as some languages write digests
+    assert lists.has("news", "cy@example.com")
+    lists.note(suppression_key("news", "cy@example.com"), None)
+
     lists.note(ada, None)
     lists.note(ada, None)
     assert (lists.has("news", "ada@example.com"), len(lists)) == (False, 1)

@@ -43,7 +43,7 @@ async def kafka_of_its_own(settings: Settings, folder: Path, console: Console) -
         pulse = await _settled(bootstrap)
         async with runs_at(bootstrap, console) as runs:
             if settings.kafka_bootstrap:
-                _alone(pulse, runs)
+                check_alone(pulse, runs)
                 yield Kafka(bootstrap, {}, None), runs
             else:
                 ours = children(os.getpid())    # no other process was started yet
@@ -61,7 +61,7 @@ async def _settled(bootstrap: str) -> Pulse:
         await asyncio.sleep(0.1)
 
 
-def _alone(pulse: Pulse, runs: Runs) -> None:
+def check_alone(pulse: Pulse, runs: Runs) -> None:
     """On a Kafka in use, others would take the bench's runs, and its workers would send their mails to its sink.
 
     Raises `CommandError`.
@@ -70,5 +70,5 @@ def _alone(pulse: Pulse, runs: Runs) -> None:
     for wrong, what in ((any(pulse.roles.values()), "Workers of outreach-stream are running"),
                         (runs.unfinished(), "Runs have not ended"), (waiting, "Triggers wait to be worked on")):
         if wrong:
-            raise CommandError(f"{what} at {pulse.bootstrap}: the bench would mix with them, and mail to its own sink.\n"
+            raise CommandError(f"{what} at {pulse.bootstrap}: the bench would mix with them, and mail to its sink.\n"
                                "Unset OUTREACH_KAFKA_BOOTSTRAP: then it starts a Kafka of its own.")

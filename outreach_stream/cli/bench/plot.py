@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 from outreach_stream.cli.bench.figures import percentile
 
-WIDTH, LABELS, ROOM = 760, 230, 110
+WIDTH, LABELS, ROOM = 760, 260, 110
 """Pixels: the whole, the names at the left, and the values behind the longest bar."""
 
 BAR, GAP, HEAD = 26, 10, 52
@@ -38,7 +38,7 @@ def bars(title: str, rows: Sequence[tuple[str, float]], unit: str, ours: Sequenc
 
 
 def shares(title: str, rows: Sequence[tuple[str, Sequence[float]]]) -> str:
-    """How many of the milliseconds in each row are below a value: a curve for each, its p50 and p99 marked."""
+    """How many of the milliseconds in each row are below a value: a curve for each, p50 and p99 in words."""
     height, left, low = 360, 60, 310
     most = max((max(values) for _, values in rows if values), default=0) or 1
     parts = []

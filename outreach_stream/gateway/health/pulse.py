@@ -35,6 +35,8 @@ class Pulse:
         self._refused: str | None = None
         """What was said of a broker that does not let us in."""
         self._client: AIOKafkaClient | None = None
+        self._looking = asyncio.Lock()
+        """One look at a time: they share the client, and one that is being connected is none yet."""
         self._beating: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -51,7 +53,8 @@ class Pulse:
 
     async def look(self) -> bool:
         """Look now; returns whether the broker is reachable. Never raises."""
-        before, self.reachable = self.reachable, await self._look()
+        async with self._looking:
+            before, self.reachable = self.reachable, await self._look()
         if before != self.reachable:
             _log.info("broker_seen" if self.reachable else "broker_lost", bootstrap=self.bootstrap)
         return self.reachable
@@ -83,9 +86,14 @@ class Pulse:
 
     async def _connected(self) -> AIOKafkaClient:
         if self._client is None:
-            self._client = AIOKafkaClient(
+            client = AIOKafkaClient(
                 bootstrap_servers=self.bootstrap, request_timeout_ms=int(LOOK_TIMEOUT * 1000), **kafka_access())
-            await self._client.bootstrap()
+            try:
+                await client.bootstrap()
+            except BaseException:   # a look that is broken off leaves no half of a client to the next one
+                await client.close()
+                raise
+            self._client = client
         return self._client
 
     async def _disconnect(self) -> None:

@@ -1,4 +1,4 @@
-// The rate chart: one column for each stretch of time, cut by how it ended. Drawn by hand; its figures are a table, too.
+// The rate chart: a column for each stretch of time, cut by how it ended. Drawn by hand; its figures are a table, too.
 
 import { h, svg } from "./dom.js";
 import { clockTime, number, rate } from "./format.js";
@@ -10,7 +10,7 @@ const LEFT = 46;
 const BOTTOM = 24;
 const TOP = 10;
 
-/** The chart of `[{ at, seconds, sent, failed, … }]`, oldest first; `width` in pixels, so that its words keep their size. */
+/** The chart of `[{ at, seconds, sent, failed, … }]`, oldest first; `width` in pixels: its words keep their size. */
 export function rateChart(timeline, width) {
   const columns = timeline.map((each) => ({ ...each, all: PARTS.reduce((sum, part) => sum + (each[part] ?? 0), 0) }));
   const speed = (each) => each.all / (each.seconds || 1);
@@ -27,7 +27,9 @@ export function rateChart(timeline, width) {
       viewBox: `0 0 ${width} ${HEIGHT}`,
       role: "img",
       class: "chart-picture",
-      "aria-label": `Recipients a second over time, from ${clockTime(columns[0].at)} to ${clockTime(new Date(until).toISOString())}; at most ${rate(peak)}. The figures are in the table below.`,
+      "aria-label":
+        `Recipients a second over time, from ${clockTime(columns[0].at)} to ` +
+        `${clockTime(new Date(until).toISOString())}; at most ${rate(peak)}. The figures are in the table below.`,
     },
     grid(top, step, y, width),
     axis(from, until, x),

@@ -6,8 +6,8 @@ import { told } from "./notices.js";
 let numbers = 0;
 
 /**
- * Ask something. `actions` are `{ label, value, kind?, focus?, run? }`; one with `run` is a step that may fail: the dialog
- * stays open meanwhile, and says why it did not work. Resolves to the chosen value; null: it was closed.
+ * Ask something. `actions` are `{ label, value, kind?, focus?, run? }`; one with `run` is a step that may fail: the
+ * dialog stays open meanwhile, and says why it did not work. Resolves to the chosen value; null: it was closed.
  */
 export function dialog(title, content, actions, { onSubmit = null } = {}) {
   const id = `dialog-${++numbers}`;

@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element: `props` are attributes, but `on` (listeners by event) and `value`, `checked`… where they are properties. */
+/** An element: `props` are attributes, but `on` (listeners by event) and what is a property, as `value`. */
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props ?? {})) setProp(element, name, value);

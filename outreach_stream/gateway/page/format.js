@@ -4,6 +4,7 @@ const whole = new Intl.NumberFormat();
 const tenth = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
 const ago = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const LANGUAGE = ago.resolvedOptions().locale;
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const dayAndTime = new Intl.DateTimeFormat(undefined, {
@@ -70,6 +71,7 @@ export function setWhen(element, text, { absolute = false } = {}) {
   if (element.dateTime === text) return;
   const date = new Date(text);
   element.dateTime = text;
+  element.lang = LANGUAGE; // the page around it is English
   element.title = full.format(date);
   if (absolute) element.textContent = absolute === "clock" ? clock.format(date) : dayAndTime.format(date);
   else {

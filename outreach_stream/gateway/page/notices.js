@@ -39,7 +39,7 @@ export const told = (error) => [error.message, advice(error)].filter(Boolean).jo
 
 const PASSING = new Set([0, 429, 503, 504]);
 
-/** An error where its content would be, with a way to try again; one that passes is tried again by itself, if `alone`. */
+/** An error where its content would be, with a way to try again; if `alone`, what passes is tried again by itself. */
 export function trouble(error, again, { alone = true } = {}) {
   const box = h(
     "div",

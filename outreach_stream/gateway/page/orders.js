@@ -38,7 +38,8 @@ function happens(run) {
   const { counts } = run;
   if (!counts.total) return ["Nobody has been mailed yet, and ", h("strong", {}, "nobody will be"), "."];
   return [
-    `${many(counts.sent, "recipient")} of ${number(counts.total)} ${counts.sent === 1 ? "has" : "have"} the mail already and keep it. `,
+    `${many(counts.sent, "recipient")} of ${number(counts.total)} `,
+    `${counts.sent === 1 ? "has" : "have"} the mail already and keep it. `,
     h("strong", {}, `The ${number(counts.total - ended(run))} who are left will not get it`),
     " and end as cancelled.",
   ];

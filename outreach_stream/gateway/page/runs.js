@@ -1,7 +1,7 @@
 // All runs, the newest first, moving as they move.
 
-import { get, getIfThere } from "./api.js";
-import { button, fill, fillIfNew, h, icon } from "./dom.js";
+import { address, get, getIfThere } from "./api.js";
+import { button, fill, fillIfNew, h, icon, setText } from "./dom.js";
 import { many, number, rate } from "./format.js";
 import { announce, empty, trouble, waiting } from "./notices.js";
 import { figure } from "./progress.js";
@@ -178,45 +178,44 @@ function drawTiles(tiles) {
   tiles.sent.update(number(sum("sent")), `in ${many(all.length, "run")} listed`);
   tiles.failed.update(number(sum("failed")), sum("failed") ? "see each run for why" : "none");
   tiles.doubt.update(number(sum("in_doubt")), sum("in_doubt") ? "may have arrived" : "none");
+  for (const [name, tile] of [
+    ["sent", tiles.sent],
+    ["failed", tiles.failed],
+    ["in_doubt", tiles.doubt],
+  ])
+    tile.element.classList.toggle("zero", !sum(name));
 }
 
 function noRuns() {
-  const there = h("p", {}, "Start one here, or from anywhere:");
+  const start = h("p", {});
+  const byHttp = h("code", {});
+  const byCommand = h("code", {});
+  const say = (workflow) => {
+    const body = JSON.stringify({ workflow_id: workflow });
+    setText(byHttp, `curl -X POST ${address("trigger")} \\\n  -H 'Content-Type: application/json' -d '${body}'`);
+    setText(byCommand, `outreach trigger ${workflow}`);
+  };
+  say("1");
   getIfThere("workflows")
     .then((found) => {
-      if (found?.workflows?.length)
-        there.after(
-          h(
-            "p",
-            {},
-            h(
-              "a",
-              { class: "button primary", href: link("workflows", found.workflows[0].id) },
-              `Start “${found.workflows[0].name}”`,
-            ),
-          ),
-        );
+      const first = found?.workflows?.[0];
+      if (!first) return;
+      say(first.id);
+      fill(start, h("a", { class: "button primary", href: link("workflows", first.id) }, `Start “${first.name}”`));
     })
     .catch(() => {
-      /* the command says it, too */
+      /* the commands say it, too */
     });
   return empty(
     "No run yet",
-    there,
-    h(
-      "pre",
-      {},
-      h(
-        "code",
-        {},
-        `curl -X POST ${new URL("api/v1/trigger", document.baseURI)} \\\n  -H 'Content-Type: application/json' -d '{"workflow_id": 1}'`,
-      ),
-    ),
+    h("p", {}, "Start one here, or from anywhere:"),
+    start,
+    h("pre", {}, byHttp),
     h(
       "p",
       { class: "quiet" },
       "or ",
-      h("code", {}, "outreach trigger 1"),
+      byCommand,
       ", or a record in ",
       h("code", {}, "workflow.triggered"),
       ". It appears here by itself.",

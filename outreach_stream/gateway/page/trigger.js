@@ -52,7 +52,7 @@ function form(workflow) {
   const start = button("Start the run…", { symbol: "play", kind: "primary" });
   const trial = button("Test to me…", { symbol: "send" });
   const result = h("div", { class: "stack", "aria-live": "polite" });
-  const key = newKey(); // one form is one run, however often its button is pressed
+  let key = newKey(); // one form is one run, however often its button is pressed
   const body = () => ({
     workflow_id: workflow.id,
     parameters: values(fields),
@@ -114,6 +114,9 @@ function form(workflow) {
         submit: (event) => {
           event.preventDefault();
           dryRun();
+        },
+        input: () => {
+          key = newKey(); // what is asked for is another thing now
         },
       },
     },
