@@ -29,6 +29,9 @@ from outreach_stream.gateway.service import Gateway
 from outreach_stream.gateway.unsubscribing import routes as unsubscribe_routes
 from outreach_stream.gateway.unsubscribing import suppression_routes
 
+MOST_PROBLEMS = 20
+"""Of a request that is not understood, that are told: a thousand wrong fields need no thousand answers."""
+
 router = APIRouter()
 
 
@@ -59,7 +62,7 @@ def build(gateway: Gateway) -> FastAPI:
 async def _not_understood(_: Request, error: Exception) -> JSONResponse:
     """What is wrong and where, without the values: what was put in the wrong place may be a secret."""
     assert isinstance(error, RequestValidationError)
-    problems = [{name: each[name] for name in ("type", "loc", "msg")} for each in error.errors()]
+    problems = [{name: each[name] for name in ("type", "loc", "msg")} for each in error.errors()[:MOST_PROBLEMS]]
     return JSONResponse({"detail": problems}, 422)
 
 
@@ -67,8 +70,10 @@ async def _not_understood(_: Request, error: Exception) -> JSONResponse:
     200: {"model": DryRun, "description": "With `dry_run`: what it would do"}, 404: {}, 413: {}, 429: {}, 503: {},
     504: {}})
 async def trigger(asked: TriggerRequest, gateway: Served, request: Request,
-                  idempotency_key: Annotated[Name | None, Header()] = None) -> Accepted | JSONResponse:
+                  idempotency_key: Annotated[Name | None, Header(min_length=1)] = None) -> Accepted | JSONResponse:
     """Start a run. Answers when Kafka has it for sure; the same slot or key is the same run, however often."""
+    if len(set(request.headers.getlist("idempotency-key"))) > 1:
+        raise HTTPException(422, "There is more than one Idempotency-Key.")
     if idempotency_key:
         if asked.idempotency_key not in {None, idempotency_key}:
             raise HTTPException(422, "The header Idempotency-Key and the body's idempotency_key differ.")

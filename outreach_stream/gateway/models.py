@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictInt, model_validator
 
 from outreach_stream.domain.clock import Moment
 from outreach_stream.domain.events import RunStatus
@@ -23,7 +23,7 @@ class TriggerRequest(BaseModel):
         None, min_length=1, validation_alias=AliasChoices("idempotency_key", "key"),
         description="The same key is the same run; `key` for short, or the header `Idempotency-Key`")
     parameters: dict[str, Any] = Field({}, description="Template variables and bind parameters of the query")
-    recipients: list[InlineRecipient] | None = Field(
+    recipients: Annotated[list[InlineRecipient], FailFast()] | None = Field(
         None, min_length=1, description="Who gets it; without: whom the workflow's query finds")
     priority: Priority | None = None
     deadline: Moment | None = Field(None, description="Past it nothing is sent any more; without: the workflow's own")
@@ -58,7 +58,7 @@ class ReplayRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    statuses: list[Replayable] = Field(min_length=1, examples=[["failed", "expired"]])
+    statuses: Annotated[list[Replayable], FailFast()] = Field(min_length=1, examples=[["failed", "expired"]])
     accept_duplicates: StrictBool = Field(False, description="Needed for those in doubt, who may have got the mail "
                                                              "already: they are labelled possible_duplicate")
     idempotency_key: Name | None = Field(

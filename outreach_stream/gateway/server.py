@@ -36,7 +36,9 @@ async def serve(api: FastAPI, listening: socket.socket, stop: asyncio.Event,
     whom they speak for, and by which scheme.
     """
     config = uvicorn.Config(api, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=3,
-                            server_header=False, forwarded_allow_ips=proxies)
+                            server_header=False, forwarded_allow_ips=proxies,
+                            # Not the other parser, should it be installed: that one takes headers of any size.
+                            http="h11")
     server = _Server(config)
     serving = asyncio.create_task(server.serve([listening]))
     stopping = asyncio.create_task(stop.wait())

@@ -7,8 +7,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from outreach_stream.recipients.failures import DatabaseUnavailable, QueryFailed, QueryTimeout, RecipientsFailed
 
-FOREIGN = (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error)
-"""Errors that become ours. SQLAlchemy lets some of its drivers' through as they are."""
+FOREIGN = (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OverflowError,
+           TypeError)
+"""Errors that become ours. SQLAlchemy lets some of its drivers' through as they are: SQLite's of a number beyond 64
+bits, PostgreSQL's of an option in its URL that it does not know."""
 
 _QUERY_CANCELED = "57014"
 _READ_ONLY = "25006"
@@ -36,6 +38,8 @@ def translated(error: Exception, seconds: float) -> RecipientsFailed:
         return DatabaseUnavailable(f"the database cannot be reached: {cause.strerror or type(cause).__name__}")
     if isinstance(error, DBAPIError | sqlite3.Error):
         return _sqlite(message, seconds)
+    if isinstance(cause, OverflowError):
+        return QueryFailed("a number does not fit the query: it has more than 64 bits")
     return QueryFailed(f"the query cannot be run: {type(cause).__name__}")
 
 

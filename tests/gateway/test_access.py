@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from starlette.datastructures import Headers
 from structlog.testing import capture_logs
 
-from outreach_stream.gateway.door.access import MISTAKES, Door, Guarded
+from outreach_stream.gateway.door.access import MISTAKES, Door, Guarded, Refused
 from outreach_stream.gateway.door.caller import caller, source
-from outreach_stream.gateway.door.tokens import TokenFile, new_token
+from outreach_stream.gateway.door.tokens import Scope, Token, TokenFile, hashed, new_token, written
 from tests.gateway.doors import Tokens, asking
 
 
@@ -113,8 +115,29 @@ async def test_one_who_asks_too_often_is_429(tokens: Tokens) -> None:
     assert 429 not in probes
 
 
-async def test_an_answer_ends_when_its_token_is_withdrawn(tokens: Tokens) -> None:
-    """A stream of events that was opened with a good token goes on only while it is one."""
+async def test_nobody_uses_up_the_limit_of_a_token_without_it(tokens: Tokens) -> None:
+    """What a proxy hands on as its client's address may be anything, the name of a token among it."""
+    door = Door(TokenFile(tokens.file), (), 1.0)
+    for _ in range(10):
+        with suppress(Refused):
+            door.open_for("GET", "/", Headers(), "token read")
+
+    assert door.open_for("GET", "/api/v1/me", Headers(tokens.headers("read")), "token read").name == "read"
+
+
+async def test_a_body_whose_end_is_told_twice_is_400(tokens: Tokens) -> None:
+    """A proxy may see two requests where we see one, or the other way round: the connection is closed."""
+    both = {"Content-Length": "2", "Transfer-Encoding": "chunked"}
+    async with asking(gateway_tokens=tokens.file) as client:
+        answers = [await client.post(path, headers=both | given, content=b"{}") for path in ("/", "/api/v1/trigger")
+                   for given in ({}, tokens.headers("trigger"))]
+
+    assert [(answer.status_code, answer.headers["connection"]) for answer in answers] == [(400, "close")] * 4
+
+
+@pytest.mark.parametrize("scopes", [None, ["trigger"]])
+async def test_an_answer_ends_when_its_token_is_withdrawn(tokens: Tokens, scopes: list[Scope] | None) -> None:
+    """A stream of events that was opened with a good token goes on only while it is one, and has the scope."""
     now, sent = [0.0], 0
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -123,6 +146,9 @@ async def test_an_answer_ends_when_its_token_is_withdrawn(tokens: Tokens) -> Non
         for sent in range(1, 100):
             if sent == 3:
                 tokens.write(read=None)
+                if scopes:
+                    entry = written("read", Token(hash=hashed(tokens.of["read"]), scopes=scopes))
+                    tokens.file.write_text(tokens.file.read_text() + entry)
                 now[0] += 60
             await send({"type": "http.response.body", "body": b"x", "more_body": True})
 

@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import time
+from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.states import Counts, RunState
 from outreach_stream.domain.triggers import WorkflowTriggered
+from outreach_stream.gateway.api import MOST_PROBLEMS
 from outreach_stream.topics import RUN_STATUS, WORKFLOW_TRIGGERED
 
 
@@ -88,6 +92,49 @@ async def test_contradicting_keys_are_refused(client: httpx.AsyncClient) -> None
                                headers={"Idempotency-Key": "b"})
 
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("keys", [[""], ["a", "b"]])
+async def test_a_key_that_is_none_is_refused(client: httpx.AsyncClient, keys: list[str]) -> None:
+    """An empty header is a variable that was not set: taken for no key, each repetition would mail everybody."""
+    answer = await client.post("/api/v1/trigger", json={"workflow_id": 1}, headers=[
+        ("Idempotency-Key", key) for key in keys])
+
+    assert answer.status_code == 422
+    assert "dempotency" in answer.text
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 25, "-" + "9" * 25, str(2**64)])
+async def test_a_number_that_nobody_can_pass_on_is_422(client: httpx.AsyncClient, number: str) -> None:
+    """Such a trigger would be infinite in a mail, or admitted by no worker: it is not accepted."""
+    answer = await client.post("/api/v1/trigger", headers={"Content-Type": "application/json"},
+                               content=f'{{"workflow_id": 1, "parameters": {{"discount": [{number}]}}}}')
+
+    assert answer.status_code == 422
+    assert "too large" in answer.json()["detail"]
+
+
+async def test_the_largest_numbers_are_taken(client: httpx.AsyncClient) -> None:
+    """64 bits, and what a double holds."""
+    answer = await client.post("/api/v1/trigger", json={
+        "workflow_id": 1, "parameters": {"discount": [2**64 - 1, -2**63, 1.7e308, -1.7e308]}})
+
+    assert answer.status_code == 202
+
+
+@pytest.mark.parametrize(("path", "body"), [
+    ("trigger", {"workflow_id": 1, "recipients": [1] * 300_000}),
+    ("trigger", {"workflow_id": 1, **{f"x{number}": 1 for number in range(5_000)}}),
+    ("runs/r/replay", {"statuses": [1] * 300_000}),
+])
+async def test_many_mistakes_get_a_short_answer(client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> None:
+    """A megabyte of them was 70 MB of answer, and nobody else was served while it was made."""
+    began = time.monotonic()
+    answer = await client.post(f"/api/v1/{path}", json=body)
+
+    assert answer.status_code == 422
+    assert 1 <= len(answer.json()["detail"]) <= MOST_PROBLEMS
+    assert time.monotonic() - began < 3
 
 
 async def test_an_unknown_workflow_is_404_and_names_those_there_are(client: httpx.AsyncClient) -> None:

@@ -63,7 +63,9 @@ def test_addresses_of_one_caller_are_one() -> None:
     assert address_group("2001:db8::1") == address_group("2001:db8::ffff:1") != address_group("2001:db8:0:1::1")
     assert address_group("192.0.2.1") == "192.0.2.1" != address_group("192.0.2.2")
     assert address_group("::ffff:192.0.2.1") != address_group("::ffff:192.0.2.2")
+    assert address_group("::ffff:192.0.2.1%junk") == address_group("::ffff:192.0.2.1") == "192.0.2.1"
     assert address_group("unknown") == "unknown"
+    assert len(address_group("x" * 60_000)) == len(address_group("::ffff:192.0.2.1%" + "x" * 60_000)) + 36 == 45
 
 
 @pytest.fixture

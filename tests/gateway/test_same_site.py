@@ -29,6 +29,7 @@ async def test_a_gateway_without_tokens_answers_to_its_names_only(host: str, goo
     ({"Sec-Fetch-Site": "same-origin", "Origin": "null"}, 422), ({"Sec-Fetch-Site": "none"}, 422),
     ({"Origin": "http://evil.test"}, 403), ({"Origin": "null"}, 403), ({"Origin": "http://localhost:3000"}, 403),
     ({"Sec-Fetch-Site": "cross-site"}, 403), ({"Sec-Fetch-Site": "same-site"}, 403), ({"Sec-Fetch-Site": ""}, 403),
+    ({"Origin": "http://["}, 403), ({"Origin": "http://[::1"}, 403), ({"Origin": ""}, 403),
 ])
 async def test_pages_of_other_sites_change_nothing(headers: dict[str, str], status: int) -> None:
     """A browser tells whose page asks; a program that is none tells nothing, and may."""

@@ -85,6 +85,15 @@ def test_what_nobody_thought_of_needs_the_highest_scope(method: str, path: str) 
         None if path == "/" else "read" if method == "GET" else "admin")
 
 
+async def test_a_line_feed_leads_past_no_scope(tokens: Tokens) -> None:
+    """The pattern of a route looks past one at the end: the scope of another route would do."""
+    async with asking(gateway_tokens=tokens.file) as client:
+        answers = [await client.post(f"/api/v1/{path}%0a", headers=tokens.headers("admin"), json={})
+                   for path in ("trigger", "workflows/1/test", "suppression/a/check")]
+
+    assert [answer.status_code for answer in answers] == [404] * 3
+
+
 async def test_each_operation_wants_its_scope(tokens: Tokens) -> None:
     """Without a token 401, with one of another scope 403 that names what is missing, and only with its own more."""
     cases = [("GET", "/api/v1/runs", "read"), ("GET", "/openapi.json", "read"), ("POST", "/api/v1/trigger", "trigger"),

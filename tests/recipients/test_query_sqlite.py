@@ -53,6 +53,20 @@ async def test_batches_and_parameters(people):
     assert sizes == [1_000, 1_000, 500]
 
 
+async def test_a_number_beyond_64_bits_is_refused(people):
+    """SQLite's driver raises what is no database error: it is one of the query all the same."""
+    with pytest.raises(QueryFailed, match="more than 64 bits"):
+        await rows_of(ask(people, "SELECT email FROM people WHERE id = :id"), {"id": 2**63})
+
+
+async def test_an_unknown_option_of_a_url_is_a_failure_of_ours(monkeypatch):
+    """The driver takes it for an argument; nothing of the URL is repeated."""
+    monkeypatch.setenv("PEOPLE", "postgresql://bob:s3cr3t@127.0.0.1:9/people?foo=s3cr3t")
+    query = RecipientQuery(database="env:PEOPLE", query="SELECT 1 AS email")
+    with pytest.raises(QueryFailed, match="cannot be run: TypeError"):
+        await rows_of(query)
+
+
 async def test_writes_are_refused(people):
     """Neither the file nor a pragma lets a query write."""
     with pytest.raises(QueryFailed, match="may only read"):

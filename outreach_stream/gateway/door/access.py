@@ -44,20 +44,24 @@ class Door:
 
     def open_for(self, method: str, path: str, headers: Headers, address: str) -> Caller:
         """Who is let in. Raises `Refused`."""
+        _check_form(path, headers)
         if path in PROBES:
             return NOBODY
         scope = needed_scope(method, path)
         if scope is not None and self._tokens is not None:
             return self._holder(self._tokens, headers, address, scope)
-        self._count(address)
+        self._count(_of(address))
         if scope is None:
             return NOBODY
         self._same_site(method, headers)
         return ANYONE
 
-    def still_in(self, headers: Headers) -> bool:
-        """Whether who was let in would be known now: a token may expire, or be withdrawn, while its answer goes on."""
-        return self._tokens is None or self._tokens.holder(_token(headers) or "") is not None
+    def still_in(self, method: str, path: str, headers: Headers) -> bool:
+        """Whether who was let in would be let in now: a token may expire, be withdrawn, or lose a scope meanwhile."""
+        if self._tokens is None:
+            return True
+        found = self._tokens.holder(_token(headers) or "")
+        return found is not None and needed_scope(method, path) in found[1].scopes
 
     def _count(self, who: str) -> None:
         if wait := self._asked.wait(who):
@@ -75,7 +79,7 @@ class Door:
     def _holder(self, tokens: TokenFile, headers: Headers, address: str, scope: Scope) -> Caller:
         presented = _token(headers)
         if presented is None:
-            self._count(address)
+            self._count(_of(address))
             raise Refused(401, "A token is needed: Authorization: Bearer ort_…", {"WWW-Authenticate": "Bearer"})
         found = tokens.holder(presented)
         if found is None:
@@ -99,6 +103,22 @@ def _token(headers: Headers) -> str | None:
     given = headers.getlist("authorization")
     kind, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     return token.strip() if kind.lower() == "bearer" else None
+
+
+def _of(address: str) -> str:
+    """Under what an address counts: nothing that a proxy hands on as one is the name of a token."""
+    return f"address {address}"
+
+
+def _check_form(path: str, headers: Headers) -> None:
+    """Refuse what two readers may read in two ways. Raises `Refused`."""
+    if "content-length" in headers and "transfer-encoding" in headers:
+        # Where it ends is told twice: what a proxy in front takes for its body may be the next request to us
+        # (RFC 9112, section 6.3, which wants the connection closed).
+        raise Refused(400, "A request has a Content-Length or a Transfer-Encoding, not both.", {"Connection": "close"})
+    if path.endswith("\n"):
+        # A route's pattern looks past a line feed at the end, so that its scope would not be the route's.
+        raise Refused(404, "No path ends in a line feed.")
 
 
 def _too_often(wait: float) -> Refused:
@@ -139,7 +159,8 @@ class Guarded:
         except Refused as refused:
             await JSONResponse({"detail": refused.detail}, refused.status, refused.headers)(scope, receive, send)
             return
-        answer = _Answer(send, lambda: found.name is None or self._door.still_in(headers))
+        answer = _Answer(send, lambda: found.name is None or self._door.still_in(
+            scope["method"], scope["path"], headers))
         token = caller.set(found)
         try:
             await self._app(scope, receive, answer.send)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import orjson
 from pydantic_core import from_json
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -75,15 +76,22 @@ class WholeBodies:
 def _check(content_type: str, body: bytes) -> None:
     """Python reads JSON that nobody else does, and that could not be written to Kafka or a database.
 
-    Half a surrogate pair, NaN, a thousand brackets in one another: each would be an error of ours later. The words are
-    of the parser, which repeats nothing of the text.
+    Half a surrogate pair, NaN, a thousand brackets in one another: each would be an error of ours later. So would be a
+    number that is too large: 1e999 is read as infinity, and a whole one of more than 64 bits is admitted by no worker.
+    The words are of the parser, which repeats nothing of the text.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if body and (kind == "application/json" or kind.endswith("+json")):
         try:
-            from_json(body, allow_inf_nan=False, cache_strings="none")
+            value = from_json(body, allow_inf_nan=False, cache_strings="none")
         except ValueError as error:
             raise _Refused(422, f"The body is not JSON: {error}.") from error
+        try:
+            orjson.loads(body)      # takes no infinity
+            orjson.dumps(value)     # writes no whole number beyond 64 bits
+        except (ValueError, TypeError) as error:
+            raise _Refused(422, "A number in the body is too large: a whole one has 64 bits, any other is below "
+                                "1.8e308.") from error
 
 
 class _Replayed:

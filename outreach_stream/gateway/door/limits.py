@@ -8,6 +8,9 @@ from time import monotonic
 KNOWN_CALLERS = 10_000
 """Callers that are remembered: the memory of a limit is bounded, whoever asks."""
 
+LONGEST_ADDRESS = 45
+"""Characters of an address: those of `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`."""
+
 
 def admitted(due: float, now: float, rate: float, burst: float) -> tuple[float, float]:
     """When the next request is due, and how many seconds this one is too early; 0.0: it may go.
@@ -36,11 +39,14 @@ class Rate:
 
 
 def address_group(host: str) -> str:
-    """Whose address it is: of IPv6 the first 64 bits, since whoever has one has all that begin so."""
+    """Whose address it is: of IPv6 the first 64 bits, since whoever has one has all that begin so.
+
+    A proxy may pass on as an address what its client made up; of that so much counts as an address is long.
+    """
     try:
         address = ip_address(host)
     except ValueError:
-        return host
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return str(IPv6Address(int(address) >> 64 << 64))
+        return host[:LONGEST_ADDRESS]
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
     return host

@@ -46,4 +46,12 @@ def is_foreign(method: str, host: str, origin: str | None, fetch_site: str | Non
     if fetch_site is not None:
         return fetch_site not in {"same-origin", "none"}
     # The scheme does not count: a proxy in front may speak https to the browser and http to us.
-    return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+    return origin is not None and _place(origin) != host.lower()
+
+
+def _place(origin: str) -> str | None:
+    """Name and port of an origin, as a `Host` header has them; None: it is no address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
