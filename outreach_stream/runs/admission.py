@@ -52,10 +52,7 @@ class Refused(Exception):  # noqa: N818 - named as it is said
 
 
 def admit(trigger: WorkflowTriggered, catalog: Catalog | CatalogErrors, arrival: Arrival) -> Admission:
-    """Decide on a trigger. The same trigger gets the same run id, whenever and wherever it is decided on.
-
-    Raises OverflowError for a slot that no calendar holds in UTC.
-    """
+    """Decide on a trigger. The same trigger gets the same run id, whenever and wherever it is decided on."""
     run = run_id(trigger.workflow_id, slot=trigger.slot, key=trigger.run_key, trigger_id=arrival.trigger_id)
     try:
         if isinstance(catalog, CatalogErrors):
