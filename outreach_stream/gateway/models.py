@@ -2,7 +2,17 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictInt, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    StrictBool,
+    StrictInt,
+    model_validator,
+)
 
 from outreach_stream.domain.clock import Moment
 from outreach_stream.domain.events import RunStatus
@@ -12,13 +22,23 @@ from outreach_stream.gateway.runs.orders import Order
 from outreach_stream.gateway.runs.replays import Replayable
 
 
+def _written(value: object) -> object:
+    if isinstance(value, int | float):      # seconds, or milliseconds? pydantic would guess
+        raise ValueError("must be a time like 2026-03-01T09:00Z")  # noqa: TRY004 - pydantic reports no TypeError
+    return value
+
+
+WrittenMoment = Annotated[Moment, BeforeValidator(_written)]
+"""An instant as text, as the OpenAPI document has it."""
+
+
 class TriggerRequest(BaseModel):
     """A trigger by HTTP: the fields of `WorkflowTriggered`, strictly."""
 
     model_config = ConfigDict(extra="forbid")
 
     workflow_id: StrictInt | Annotated[Name, Field(min_length=1)] = Field(examples=[1])
-    slot: Moment | None = Field(None, description="The occasion of a schedule: the same slot is the same run")
+    slot: WrittenMoment | None = Field(None, description="The occasion of a schedule: the same slot is the same run")
     idempotency_key: Name | None = Field(
         None, min_length=1, validation_alias=AliasChoices("idempotency_key", "key"),
         description="The same key is the same run; `key` for short, or the header `Idempotency-Key`")
@@ -26,7 +46,7 @@ class TriggerRequest(BaseModel):
     recipients: Annotated[list[InlineRecipient], FailFast()] | None = Field(
         None, min_length=1, description="Who gets it; without: whom the workflow's query finds")
     priority: Priority | None = None
-    deadline: Moment | None = Field(None, description="Past it nothing is sent any more; without: the workflow's own")
+    deadline: WrittenMoment | None = Field(None, description="Past it nothing is sent any more; without: the workflow's own")
 
     dry_run: StrictBool = Field(
         False, description="Publish nothing, mail nobody: answer 200 with whom it would mail now, and the first mail")

@@ -150,7 +150,8 @@ async def test_bad_bodies_are_422(client: httpx.AsyncClient) -> None:
     bodies = [{}, {"workflow_id": None}, {"workflow_id": True}, {"workflow_id": 1, "recipient": []},
               {"workflow_id": 1, "slot": "soon"}, {"workflow_id": 1, "priority": "high"},
               {"workflow_id": 1, "recipients": [{"name": "nobody"}]}, {"workflow_id": 1, "recipients": []},
-              {"workflow_id": 1, "key": "k" * 256}]
+              {"workflow_id": 1, "key": "k" * 256}, {"workflow_id": 1, "slot": 1_767_225_600},
+              {"workflow_id": 1, "deadline": 0}]
 
     answers = [await client.post("/api/v1/trigger", json=body) for body in bodies]
     by_header = await client.post("/api/v1/trigger", json={"workflow_id": 1}, headers={"Idempotency-Key": "k" * 256})
