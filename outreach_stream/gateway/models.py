@@ -46,7 +46,8 @@ class TriggerRequest(BaseModel):
     recipients: Annotated[list[InlineRecipient], FailFast()] | None = Field(
         None, min_length=1, description="Who gets it; without: whom the workflow's query finds")
     priority: Priority | None = None
-    deadline: WrittenMoment | None = Field(None, description="Past it nothing is sent any more; without: the workflow's own")
+    deadline: WrittenMoment | None = Field(None, description="Past it nothing is sent any more; "
+                                                              "without: the workflow's own")
 
     dry_run: StrictBool = Field(
         False, description="Publish nothing, mail nobody: answer 200 with whom it would mail now, and the first mail")
