@@ -58,7 +58,7 @@ class Delivery:
         message = self._compose(item, brief, started)
         if isinstance(message, str):
             return await self._unsent(item, message, doubted=doubted)
-        attempts = Attempts(self.desk, self.express, self.clock)
+        attempts, resend = Attempts(self.desk, self.express, self.clock), brief.policy.resends(express=self.express)
         while True:
             outcome = await attempts.one(item, message, witness)
             if isinstance(outcome, Kept | Capped):
@@ -66,19 +66,23 @@ class Delivery:
             tries += 1
             history = _told(history, outcome, self.clock())
             so_far = SoFar(history, tries, waited, self.clock(), item.expired(self.clock()), doubted)
-            step = after(outcome, so_far, brief.policy.retry, random=self.random,
-                         resend=brief.policy.resends(express=self.express))
+            step = after(outcome, so_far, brief.policy.retry, random=self.random, resend=resend)
             if isinstance(step, End):
                 provider_id = outcome.provider_message_id if isinstance(outcome, Accepted) else None
                 return Delivered(step, history.attempts, doubted, started, message.message_id, provider_id)
             if not isinstance(step, Again):
                 witness.off_wire()
                 return self._kept(step, history)
-            doubted = await self._try_again(item, step, slot, witness, doubted=doubted)
+            doubted = await self._rest(item, step, slot, witness, doubted=doubted)
+            if not resend and not slot.at_hand:
+                # Whoever waits for a place is covered. Where that would hold it for a person should we die, though
+                # nothing of it is on the wire, it waits as one that is put off.
+                return TryLater(0.0, history) if await item.batch.claim(item.i) else None
+            await slot.take()
             waited += step.delay
 
-    async def _try_again(self, item: Item, step: Again, slot: Slot, witness: Witness, *, doubted: bool) -> bool:
-        """Wait for the next attempt, without a place meanwhile; returns whether it is doubted by now."""
+    async def _rest(self, item: Item, step: Again, slot: Slot, witness: Witness, *, doubted: bool) -> bool:
+        """Until the next attempt, without a place meanwhile; returns whether it is doubted by now."""
         self.desk.work.retries["in_place"] += 1
         if step.doubted and not doubted:
             await witness.in_doubt()
@@ -86,7 +90,6 @@ class Delivery:
         item.batch.release(item.i)  # a drain need not wait for an attempt that it will not let be made
         slot.give()
         await asyncio.sleep(step.delay)
-        await slot.take()
         return doubted or step.doubted
 
     def _compose(self, item: Item, brief: Brief, now: float) -> OutgoingMessage | str:

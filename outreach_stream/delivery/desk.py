@@ -210,6 +210,11 @@ class Slot:
     def __init__(self, desk: Desk, *, express: bool = False) -> None:
         self._desk, self._express, self._held = desk, express, False
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether it need not be waited for."""
+        return self._desk.places.free > 0
+
     async def take(self) -> None:
         """Wait for a place."""
         await self._desk.places.take(express=self._express)

@@ -171,8 +171,12 @@ def test_the_newest_dead_letter_is_told(kafka_topics: str) -> None:
     assert (found.then or "").startswith("outreach dead-letters show ")
 
 
+COLLECTED = time.time()
+"""The cases below are made when tests are collected, minutes before one is run."""
+
+
 def status(state: RunState, minutes: float, **more: Any) -> RunStatus:
-    said = iso(time.time() - minutes * 60)
+    said = iso(COLLECTED - minutes * 60)
     return RunStatus(run_id=str(uuid4()), workflow_id="7", state=state, source="test", updated_at=said,
                      states={RunState.QUEUED: said}, **more)
 
@@ -191,7 +195,7 @@ def status(state: RunState, minutes: float, **more: Any) -> RunStatus:
 ])
 def test_a_run_that_does_not_go_on_is_found(run: RunStatus, level: Level | None, says: str) -> None:
     """By its state, its silence and its deadline; who waits for good reason is left alone."""
-    found = running.ailing(run, time.time())
+    found = running.ailing(run, COLLECTED)
 
     assert (found and found.level) == level
     assert found is None or says in f"{found.text} {found.then}"

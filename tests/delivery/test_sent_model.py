@@ -227,3 +227,18 @@ class Sending(RuleBasedStateMachine):
 Sending.TestCase.settings = settings(max_examples=200, stateful_step_count=25, deadline=None)
 TestSending = Sending.TestCase
 TestSending.__doc__ = "Nobody is lost, mailed twice unlabelled or where that is held, or doubted without cause."
+
+
+def test_who_waits_for_a_place_again_is_not_held_for_that() -> None:
+    """Deferred, and behind one that hangs when the process dies: nothing of it was on the wire, so it is mailed."""
+    sending = Sending()
+    sending.begins(in_doubt="hold", topic=BULK, places=1)
+    sending.is_halted("e", on=True)
+    sending.is_requested(0, "defers")
+    sending.is_requested(1, "hangs")
+    sending.is_halted("e", on=False)
+    tried = {index: list(kinds) for index, kinds in sending.attempts.items() if kinds}
+    sending.teardown()      # checks everybody's end
+
+    assert tried == {0: ["defers"], 1: ["hangs"]}
+    assert [result.status for result in sending.world.results(0)] == [RecipientStatus.SENT]

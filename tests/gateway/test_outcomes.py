@@ -137,13 +137,15 @@ async def test_folds_are_few_and_are_dropped_when_nobody_asks(
         kafka_topics: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that were asked for longest ago go first, and all of them in the end: the next one begins anew."""
     monkeypatch.setattr(outcomes_kept, "KEPT", 2)
-    monkeypatch.setattr(outcomes_kept, "IDLE_SECONDS", 0.5)
     kept = KeptOutcomes(Scans(kafka_topics))
     runs = [status(str(uuid4()), began="2999-01-01T00:00:00Z") for _ in range(3)]
     for run in runs:
         await kept.ask(run)
 
     assert list(kept._kept) == [run.run_id for run in runs[1:]]
+    monkeypatch.setattr(outcomes_kept, "IDLE_SECONDS", 0.1)
+    for run in runs[1:]:
+        await kept.ask(run)
     async with asyncio.timeout(5):
         while kept._kept:
             await asyncio.sleep(0.05)
