@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import expect
 
 from .conftest import Open
@@ -39,6 +40,7 @@ def test_who_has_no_token_is_asked_once(stage: Stage, visit: Open) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_gateway_that_was_away_is_found_again(stage: Stage, visit: Open, begin: Callable[..., str]) -> None:
     """The page says that it is away, keeps what it showed, and goes on by itself."""
     run = begin("spring")

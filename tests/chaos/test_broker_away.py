@@ -8,6 +8,7 @@ async def test_a_killed_broker_loses_nobody(played):
     await played("kill -9 of the broker, and a restart")
 
 
+@pytest.mark.long
 async def test_a_gateway_accepts_nothing_that_it_has_not_stored(played):
     """503 while the broker is away, and each 202 is a run afterwards."""
     await played("broker away for 60 s, a gateway beside")

@@ -3,6 +3,8 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from outreach_stream.domain.identity import run_id
 
 from .test_orders import order
@@ -11,6 +13,7 @@ from .verdict import check, check_whole, count
 ZONE = "CASE WHEN rowid % 2 THEN 'Asia/Tokyo' ELSE 'America/Los_Angeles' END AS timezone"
 
 
+@pytest.mark.long
 async def test_whoever_waits_for_their_time_can_be_called_off_and_mailed_at_once(system):
     """Half the run is mailed, half waits, as its status says; cancelled they end, replayed they wait no more."""
     running = await system(concurrency=20)

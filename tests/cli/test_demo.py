@@ -34,6 +34,7 @@ def test_every_recipient_has_an_end_and_the_inbox_agrees(tmp_path: Path) -> None
     assert not list((tmp_path / "tmp").iterdir())
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_a_providers_api_in_the_place_of_the_relay_shows_the_same(tmp_path: Path) -> None:
     """`--engine` changes through what it sends, and nothing of what comes of it."""
