@@ -13,6 +13,7 @@ import pytest
 from docker.errors import DockerException
 from testcontainers.community.kafka import KafkaContainer
 
+from outreach_stream import confidential
 from outreach_stream.broker.admin import create_topics
 from outreach_stream.broker.embedded import EmbeddedBroker
 from outreach_stream.settings import Settings
@@ -22,6 +23,13 @@ from .class_cache import class_cache
 
 hypothesis.settings.register_profile("any machine", deadline=None)     # a busy one is no reason to fail
 hypothesis.settings.load_profile("any machine")
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process has read as a secret it hides for ever: also where another test's is a word of this one."""
+    for name, empty in (("_forms", {}), ("_words", ()), ("_heads", ())):
+        monkeypatch.setattr(confidential, name, empty)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ import psutil
 import pytest
 from structlog.testing import capture_logs
 
-from outreach_stream import confidential
 from outreach_stream.cli import main, process
 from outreach_stream.settings import load_settings
 
@@ -93,10 +92,3 @@ def wait_until_gone(processes: list[psutil.Process], seconds: float = 20) -> Non
     while left := alive(processes):
         assert time.monotonic() < deadline, [each.cmdline() for each in left]
         time.sleep(0.1)
-
-
-@pytest.fixture(autouse=True)
-def no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a process has read as a secret it hides for ever: also where another test's is a word of this one."""
-    for name, empty in (("_forms", {}), ("_words", ()), ("_heads", ())):
-        monkeypatch.setattr(confidential, name, empty)

@@ -45,9 +45,12 @@ noted = LogDelivery("http://127.0.0.1:1", None, store).note     # to be sent one
 
 
 def deliver(name: str) -> None:
-    """Note the log; with the order `dies`, die with it once: between the log and the word that it is written."""
+    """Note the log; with the order `dies`, die with it once: between the log and the word that it is written.
+
+    The order is a file's path, by the name of the run whose log it is to be.
+    """
     noted(name)
-    if "dies" in orders and not Path(orders["dies"]).exists():
+    if "dies" in orders and Path(orders["dies"]).name in name and not Path(orders["dies"]).exists():
         Path(orders["dies"]).touch()
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -24,7 +24,7 @@ async def test_a_kill_between_the_upload_and_the_word_of_it_leaves_one_log(stage
                                                                            ) -> None:
     """The next aggregator writes it anew under the same name; the status names its URL, where it is read by ranges."""
     key, run = new_key()
-    killed = stage.start(output=bucket, dies=str(tmp_path / "died"))
+    killed = stage.start(output=bucket, dies=str(tmp_path / run))
     await publish(stage.bootstrap, [trigger(key)], keyed=False)
     await stage.until(lambda: stage.admitted()[run])
     await stage.plan(run, 2)
@@ -37,8 +37,8 @@ async def test_a_kill_between_the_upload_and_the_word_of_it_leaves_one_log(stage
     place = stage.last(run)["log"]
     day = place.split("/")[-2]
     assert place == f"{bucket}/{day}/{run}.json"
-    assert log_store(bucket).names(day) == [f"{day}/{run}.json"]
-    assert log_store(bucket).names(".undelivered") == [f".undelivered/{run}"]
+    assert log_store(bucket).names(day).count(f"{day}/{run}.json") == 1   # beside those of runs of other tests
+    assert log_store(bucket).names(".undelivered").count(f".undelivered/{run}") == 1
     with open_log(place) as log:
         text = b"".join(log.read(at, 1000) for at in range(0, log.size, 1000))
     written = json.loads(text)
