@@ -1,5 +1,14 @@
 """What can go wrong with Kafka on a laptop, in words that say what to do about it."""
 
+from aiokafka.errors import KafkaError
+
+KAFKA_TROUBLE = (KafkaError, OSError, AssertionError)
+"""What aiokafka's clients raise while a broker is away, hangs or comes back; a TimeoutError is an OSError.
+
+AssertionError: a client that connects while the only broker is not let into its cluster yet learns of no broker at all,
+and asserts at each request from then on that there is one (aiokafka 0.14, `AIOKafkaClient.coordinator_lookup`).
+"""
+
 WAYS_OUT = """One of these helps:
   - OUTREACH_KAFKA_BOOTSTRAP=host:port, to use a Kafka that runs somewhere;
   - docker compose up -d kafka, with OUTREACH_KAFKA_BOOTSTRAP=127.0.0.1:9092;

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import structlog
-from aiokafka.errors import KafkaError
 
+from outreach_stream.broker.errors import KAFKA_TROUBLE
 from outreach_stream.streaming.views import View
 
 RETRY = 1.0
@@ -31,7 +31,7 @@ class Follower:
             try:
                 await self._view.start()
                 break
-            except (KafkaError, OSError) as error:
+            except KAFKA_TROUBLE as error:
                 _log.warning("topic_not_followed", topic=self._topic, error=type(error).__name__)
                 await self._view.stop()
                 await asyncio.sleep(RETRY)

@@ -5,9 +5,10 @@ from contextlib import suppress
 from typing import Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import MessageSizeTooLargeError
 
 from outreach_stream.broker.access import kafka_access
+from outreach_stream.broker.errors import KAFKA_TROUBLE
 from outreach_stream.streaming.produce import Record
 
 ACK_TIMEOUT = 5.0
@@ -52,7 +53,7 @@ class Writer:
                                              headers=list(record.headers))
         except MessageSizeTooLargeError as error:
             raise RecordTooLargeError("it is larger than a record may be") from error
-        except (KafkaError, OSError) as error:      # a TimeoutError is an OSError
+        except KAFKA_TROUBLE as error:
             self._abandon()
             raise BrokerAwayError(f"no acknowledgement within {ACK_TIMEOUT:.0f} s") from error
 
@@ -91,6 +92,6 @@ class Writer:
 
 
 async def _closed(producer: AIOKafkaProducer) -> None:
-    with suppress(KafkaError, OSError):
+    with suppress(*KAFKA_TROUBLE):
         async with asyncio.timeout(ACK_TIMEOUT):
             await producer.stop()

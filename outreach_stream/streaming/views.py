@@ -7,9 +7,9 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 
 from outreach_stream.broker.access import kafka_access
+from outreach_stream.broker.errors import KAFKA_TROUBLE
 
 log = structlog.get_logger()
 
@@ -83,7 +83,7 @@ class View[V = bytes]:
             try:
                 ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
                 break
-            except KafkaError as exc:
+            except KAFKA_TROUBLE as exc:
                 log.warning("view_end_unknown", topic=self._topic, error=repr(exc))
                 await asyncio.sleep(RETRY)
         while any(self._positions.get(tp, 0) < end for tp, end in ends.items()):
@@ -96,7 +96,7 @@ class View[V = bytes]:
             try:
                 fetched = await consumer.getmany(timeout_ms=POLL_MS)
                 positions = {tp: await consumer.position(tp) for tp in consumer.assignment()}
-            except KafkaError as exc:
+            except KAFKA_TROUBLE as exc:
                 log.warning("view_read_failed", topic=self._topic, error=repr(exc))
                 await asyncio.sleep(RETRY)
                 continue

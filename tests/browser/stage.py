@@ -199,7 +199,7 @@ class Stage:
     def post(self, path: str, body: Any = None) -> Any:
         """A POST; what was answered must be a success."""
         answer = httpx.post(self.url + path, json=body or {}, timeout=10)
-        assert answer.is_success, answer.text
+        assert answer.is_success, f"{answer.text}\n{self.workers.tails()}"
         return answer.json()
 
     def trigger(self, workflow: str, **fields: Any) -> str:

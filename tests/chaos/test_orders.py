@@ -60,12 +60,12 @@ async def test_a_cancelled_run_ends_for_everybody(system):
 
 async def test_a_paused_run_waits_over_restarts_and_goes_on(system):
     """While it is paused nobody is mailed; resumed, everybody is, once."""
-    running = await system(rate=100, concurrency=20)
+    running = await system(rate=50, concurrency=20)
     people = running.people(600)
     running.people(1, workflow=2, table="others")
     running.start()
     run = await running.trigger()
-    await running.until_sent(100)
+    await running.until_sent(20)    # the command line may need seconds to start: the run must not be over by then
 
     await order(running, "pause", run, "--wait")
     await asyncio.sleep(1)

@@ -27,3 +27,18 @@ async def test_a_look_that_is_broken_off_leaves_the_next_one_whole(kafka_topics:
             await pulse._disconnect()
     finally:
         await pulse.stop()
+
+
+async def test_a_client_that_knows_no_broker_is_replaced(kafka_topics: str) -> None:
+    """One that connected while the broker was not let in yet asserts at each request; it must not blind us for good."""
+    pulse = Pulse(kafka_topics)
+    try:
+        assert await pulse.look()
+        client = pulse._client
+        assert client is not None and pulse.lag
+        client.cluster._brokers = {}
+
+        assert await pulse.look() and not pulse.lag
+        assert await pulse.look() and pulse.lag
+    finally:
+        await pulse.stop()

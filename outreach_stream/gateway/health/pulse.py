@@ -5,10 +5,9 @@ from contextlib import suppress
 
 import structlog
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
 
 from outreach_stream.broker.access import kafka_access
-from outreach_stream.broker.errors import BrokerError
+from outreach_stream.broker.errors import KAFKA_TROUBLE, BrokerError
 from outreach_stream.broker.ready import reached
 from outreach_stream.gateway.health.lag import Lag, lag
 from outreach_stream.gateway.health.members import ROLES, members
@@ -68,7 +67,7 @@ class Pulse:
             async with asyncio.timeout(LOOK_TIMEOUT):
                 self.roles = await members(await self._connected())
                 self.lag = await lag(await self._connected())
-        except (KafkaError, OSError):   # no coordinator yet is no reason to be called away
+        except KAFKA_TROUBLE:   # no coordinator yet is no reason to be called away
             self.lag = {}
             await self._disconnect()
         return True
@@ -99,7 +98,7 @@ class Pulse:
     async def _disconnect(self) -> None:
         client, self._client = self._client, None
         if client is not None:
-            with suppress(KafkaError, OSError):
+            with suppress(*KAFKA_TROUBLE):
                 await client.close()
 
     async def _beat(self) -> None:

@@ -10,9 +10,9 @@ from time import monotonic
 from typing import NamedTuple, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from outreach_stream.broker.access import kafka_access
+from outreach_stream.broker.errors import KAFKA_TROUBLE
 from outreach_stream.domain.events import RunStatus
 from outreach_stream.domain.identity import partition_of
 from outreach_stream.topics import SEND_RESULT
@@ -105,7 +105,7 @@ class Scan:
         try:
             fetched = await self._consumer.getmany(self._tp, timeout_ms=_POLL_MS, max_records=_BATCH)
             self.offset = await self._consumer.position(self._tp)
-        except (KafkaError, OSError) as error:
+        except KAFKA_TROUBLE as error:
             raise ResultsUnavailableError("Kafka does not give the results. Ask again in a while.") from error
         await asyncio.sleep(0)      # what is fetched ahead comes without waiting: others have their turn all the same
         batch = [Found(record.offset, record.value) for record in fetched.get(self._tp, ())
@@ -162,7 +162,7 @@ class Scans:
                 if start is None:
                     start = await _offset_at(consumer, tp, times.since)
                 return Scan(consumer, tp, run, start, end, partial(self._begins, run))
-        except (KafkaError, OSError) as error:      # a TimeoutError is an OSError
+        except KAFKA_TROUBLE as error:
             raise ResultsUnavailableError("Kafka is away. Ask again in a while.") from error
 
     def _begins(self, run: str, offset: int) -> None:
