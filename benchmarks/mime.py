@@ -5,13 +5,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
+from itertools import cycle
 from pathlib import Path
 from statistics import median
 
 from outreach_stream.catalog.folder import FolderCatalog
-from outreach_stream.catalog.spec import freeze
+from outreach_stream.catalog.spec import WorkflowSpec, freeze
+from outreach_stream.cli.bench.stage import COLUMNS, person
+from outreach_stream.domain.events import SendRequested
 from outreach_stream.domain.message import File, Mailbox
 from outreach_stream.recipients.intake import Recipient
+from outreach_stream.rendering.composer import SpecComposer
 from outreach_stream.rendering.mime import MessageSkeleton, skeleton_of
 from outreach_stream.rendering.plain import plain_text
 from outreach_stream.rendering.templates import compile_spec
@@ -33,6 +37,18 @@ def microseconds(make: Callable[[], object], times: int) -> float:
             make()
         rounds.append((time.process_time() - began) / times * 1e6)
     return median(rounds)
+
+
+def requests(spec: WorkflowSpec, count: int) -> list[SendRequested]:
+    """Those of the first people whom `outreach bench` mails."""
+    made = []
+    for i in range(count):
+        row = dict(zip(COLUMNS, person(i), strict=True))
+        made.append(SendRequested(
+            run_id="6f3d1c52-0a7e-5b0f-9d3a-4f6f1c2b7e11", chunk=0, index=i, email=str(row.pop("email")),
+            name=str(row.pop("name")), variables={**spec.bind({}), **row}, spec=spec.digest, engine="bench",
+            deadline=0))
+    return made
 
 
 def main() -> None:
@@ -62,6 +78,11 @@ def main() -> None:
     for eight_bit in (False, True):
         took = microseconds(lambda wide=eight_bit: ours(eight_bit=wide), 5_000)  # type: ignore[misc]
         print(f"skeleton, {'8bit' if eight_bit else 'quoted-printable':16}     {took:8.1f} µs   1/{base / took:.0f}")
+    composer, due = SpecComposer(spec), cycle(requests(spec, 1_000))
+    took = microseconds(lambda: composer.compose(next(due), SECOND), 5_000)
+    print(f"a sender: compose              {took:8.1f} µs")
+    took = microseconds(lambda: composer.compose(next(due), SECOND).mime(eight_bit=True), 5_000)
+    print(f"a sender: compose, write 8bit  {took:8.1f} µs")
     html = rendered.html or ""
     print(f"text made of {len(html):,} bytes of html {microseconds(lambda: plain_text(html), 200):8.1f} µs")
     loaded = MessageSkeleton(Mailbox("hello@hazel.example.com"), files=[

@@ -1,10 +1,8 @@
 """Who is plugged into what: the only place that knows the concrete parts of each role."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 from faust.types import TP
@@ -33,6 +31,7 @@ from outreach_stream.rendering.composer import Briefs
 from outreach_stream.runs.log_store import log_store
 from outreach_stream.settings import Settings
 from outreach_stream.streaming.app import StreamApp
+from outreach_stream.streaming.beside import started
 from outreach_stream.streaming.instance import hold
 from outreach_stream.streaming.limits import Limits
 from outreach_stream.streaming.orders import feeding
@@ -46,20 +45,8 @@ log = structlog.get_logger()
 
 SENT_KEPT = topics.LONGEST_RUN + 14 * topics.DAY
 """Seconds the record of what was sent is kept: longer than anything that can be delivered again."""
-READER_SECONDS = 0.2
-"""That a reader may take to close its connections when the worker stops; a broker that is there needs milliseconds."""
 SPEC_PATIENCE = 5.0
 """Seconds that a spec is waited for that is not in view; its requests are put off then."""
-
-
-class Reader(Protocol):
-    """What reads topics beside the agents."""
-
-    async def start(self) -> None:
-        """Connect and begin."""
-
-    async def stop(self) -> None:
-        """End, and close the connections."""
 
 
 def catalog_of(settings: Settings) -> CatalogSource:
@@ -99,26 +86,6 @@ def new_app(role: str, settings: Settings, data_dir: Path) -> StreamApp:
                      session_timeout=settings.session_timeout, instance_id=hold(data_dir, app_id),
                      limits=Limits.of_drain(settings.drain_timeout), min_insync=settings.insync,
                      topic_replication_factor=settings.replication)
-
-
-def started[T: Reader](app: StreamApp, reader: T) -> T:
-    """Has `app` start the reader once, and let it catch up before anything of an assignment is delivered."""
-    running: list[bool] = []
-
-    async def ready(_: object) -> None:
-        if not running:
-            await reader.start()
-            running.append(True)
-        if isinstance(reader, View):
-            await reader.catch_up()
-
-    async def close(_app: StreamApp, **_: object) -> None:  # everything is drained and committed by now
-        if running:  # in a task of its own: without a broker the client cancels whoever waits for it
-            await asyncio.wait([app.spawn(reader.stop())], timeout=READER_SECONDS)
-
-    app.on_assigned.append(ready)
-    app.on_before_shutdown.connect(close, sender=app)  # type: ignore[arg-type]
-    return reader
 
 
 def viewed[V = bytes](app: StreamApp, settings: Settings, topic: topics.Topic,

@@ -21,7 +21,8 @@ from outreach_stream.delivery.floor import Floor
 from outreach_stream.delivery.item import Item
 from outreach_stream.delivery.mover import HandOn
 from outreach_stream.domain.control import EngineFuse, EngineThrottle, Matter, Subject, control_key
-from outreach_stream.domain.events import LaneProgress, SendRequested, SendResult
+from outreach_stream.domain.events import LaneProgress, SendRequested
+from outreach_stream.domain.told import Told
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.batch import Batch
 from outreach_stream.streaming.produce import Record, produce
@@ -90,7 +91,7 @@ async def _bury(app: StreamApp, batch: Batch, i: int, reason: str) -> None:
 
 def publisher(app: StreamApp, partitions: int) -> Any:
     """Publishes results to their runs' partitions of `send.result`."""
-    async def publish(results: Sequence[SendResult]) -> None:
+    async def publish(results: Sequence[Told]) -> None:
         await produce_by_run(app, topics.SEND_RESULT.name, partitions, (
             (result.run_id, _result_record(result)) for result in results))
     return publish
@@ -123,7 +124,7 @@ def teller(app: StreamApp) -> Tell:
     return tell
 
 
-def _result_record(result: SendResult) -> Record:
+def _result_record(result: Told) -> Record:
     headers = cloud_headers("outreach.send.result", f"/runs/{result.run_id}", f"{result.send_id}/{result.status}",
                             result.finished_at)
     return Record(result.run_id.encode(), result.encode(), headers)

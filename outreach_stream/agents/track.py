@@ -57,7 +57,8 @@ class Track:
     def register(self) -> None:
         """Have the app keep the books."""
         self._app.agent(self._app.batch_topic(topics.RUN_EVENT.name), name="track:events")(self._events)
-        self._app.agent(self._app.batch_topic(topics.SEND_RESULT.name), name="track:results")(self._results)
+        results = self._app.batch_topic(topics.SEND_RESULT.name, unhurried=True)
+        self._app.agent(results, name="track:results")(self._results)
         self._app.on_released.append(self._books.clear)
         self.control.listeners.append(self._ordered)
         self._app.task(self._tell_progress)

@@ -99,6 +99,11 @@ class Bucket:
         return (1 - self._tokens) / rate if rate else inf
 
     @property
+    def paused(self) -> bool:
+        """Whether the provider has asked for a pause that is not over."""
+        return self._clock() < self._paused_until
+
+    @property
     def free(self) -> bool:
         """Whether `take` would not wait."""
         return not (self._called or self._turns.waiting or self.wait_time() > 0)
@@ -112,6 +117,15 @@ class Bucket:
         if not self.unlimited:
             self._tokens -= 1
         self._look()
+
+    def take_nowait(self, *, express: bool = False) -> bool:
+        """Take a token, if there is one and nobody waits for it."""
+        if not self.free:
+            return False
+        self._turns.count(express)
+        if not self.unlimited:
+            self._tokens -= 1
+        return True
 
     def put_back(self) -> None:
         """The token that was taken last is not used: whoever is next may have it."""

@@ -39,6 +39,15 @@ class Halted:
     """Seconds until the engine's caps may allow one more."""
 
 
+@dataclass(frozen=True, slots=True)
+class First:
+    """A first attempt that was made elsewhere, and came to no acceptance."""
+
+    message: OutgoingMessage
+    outcome: Outcome
+    started: float
+
+
 type Came = Delivered | TryLater | Halted | None
 """What came of a delivery; None: the partition leaves, and what was handed over was not accepted."""
 
@@ -52,15 +61,17 @@ class Delivery:
     clock: Clock
     random: Callable[[], float] = random.random
 
-    async def deliver(self, item: Item, brief: Brief, slot: Slot, witness: Witness, *, doubted: bool) -> Came:
+    async def deliver(self, item: Item, brief: Brief, slot: Slot, witness: Witness, *, doubted: bool,
+                      first: First | None = None) -> Came:
         """What came of this recipient. `doubted`: it may have been sent before. Raises only `CancelledError`."""
-        started, waited, tries, history = self.clock(), 0.0, 0, item.history
-        message = self._compose(item, brief, started)
+        started, waited, tries, history = first.started if first else self.clock(), 0.0, 0, item.history
+        message = first.message if first else self.compose(item, brief, started)
         if isinstance(message, str):
             return await self._unsent(item, message, doubted=doubted)
         attempts, resend = Attempts(self.desk, self.express, self.clock), brief.policy.resends(express=self.express)
         while True:
-            outcome = await attempts.one(item, message, witness)
+            outcome = first.outcome if first else await attempts.one(item, message, witness)
+            first = None
             if isinstance(outcome, Kept | Capped):
                 return None if outcome is Kept.LEAVING else _halted(outcome, history)
             tries += 1
@@ -92,7 +103,7 @@ class Delivery:
         await asyncio.sleep(step.delay)
         return doubted or step.doubted
 
-    def _compose(self, item: Item, brief: Brief, now: float) -> OutgoingMessage | str:
+    def compose(self, item: Item, brief: Brief, now: float) -> OutgoingMessage | str:
         """The mail, or why there is none."""
         began = perf_counter()
         try:

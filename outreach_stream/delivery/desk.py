@@ -105,7 +105,7 @@ class Desk:
         self._learnt = self.engine.rate if rate is None else None
         self.bucket.limit(rate or self._learnt, burst if self._learnt is None else burst or default_burst(self._learnt))
 
-    def _learn(self) -> None:
+    def learn(self) -> None:
         """A connection stands, so the provider has said what it allows, if it ever does. It takes nothing back."""
         if self.limits.rate is None and self.engine.rate not in (None, self._learnt):
             self._keep_to(None, self.limits.burst)
@@ -185,7 +185,7 @@ class Desk:
                 log.exception("acquire_failed", engine=self.id)
                 connection = EngineStopped("engine_error", type(error).__name__)
             if not isinstance(connection, Failure):
-                self._learn()
+                self.learn()
                 return connection
             self.heed(connection)
             if not isinstance(connection, Transient | Throttled):

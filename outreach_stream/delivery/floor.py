@@ -7,6 +7,7 @@ from functools import partial
 
 import structlog
 
+from outreach_stream.delivery.couriers import Couriers
 from outreach_stream.delivery.deliver import Delivery
 from outreach_stream.delivery.desk import Allowance, Desk, Tell
 from outreach_stream.delivery.groups import Groups
@@ -57,6 +58,7 @@ class Floor:
         self._records: dict[int, SentRecord] = {}       # by partition: its bulk and express lanes share one
         self._quotas: dict[tuple[int, str], Quota] = {}     # by partition and engine, likewise
         self._desks: dict[str, Desk] = {}
+        self._couriers: dict[str, Couriers] = {}
         self._told: dict[LaneKey, int] = {}
         self._groups: tuple[Recorder, Groups[Moved]] | None = None
         self._writing: list[asyncio.Task[None]] = []
@@ -131,10 +133,12 @@ class Floor:
         self._resting = True
         for lane in self._lanes.values():
             lane.close()
+        for couriers in self._couriers.values():
+            couriers.stop()
         for task in self._writing:
             task.cancel()
         self._groups = None
-        for state in (self._lanes, self._records, self._quotas, self._told, self._writing):
+        for state in (self._lanes, self._couriers, self._records, self._quotas, self._told, self._writing):
             state.clear()
 
     def progress(self) -> Iterator[tuple[LaneKey, int]]:
@@ -165,10 +169,17 @@ class Floor:
             desk.own(self._owned, {key.partition})
         recorder, mover = self._shared_groups()
         return Lane(key, LaneParts(
-            delivery=Delivery(desk, around.express(key.topic), around.clock), table=around.table, record=record,
+            delivery=Delivery(desk, around.express(key.topic), around.clock), couriers=self._couriers_of(desk),
+            table=around.table, record=record,
             quota=self._quota(key, desk), recorder=recorder, mover=mover, briefs=around.briefs,
             control=around.control, own_work=partial(around.own_work, key.topic, key.partition), spawn=around.spawn,
             unsubscribed=around.unsubscribed))
+
+    def _couriers_of(self, desk: Desk) -> Couriers:
+        """Those of all lanes of the engine, in this assignment."""
+        if desk.id not in self._couriers:
+            self._couriers[desk.id] = Couriers(Delivery(desk, False, self._around.clock), self._around.spawn)
+        return self._couriers[desk.id]
 
     def _quota(self, key: LaneKey, desk: Desk) -> Quota:
         around, place = self._around, (key.partition, key.engine)

@@ -1,6 +1,6 @@
 """A request in its place: what is delivered, and what was tried before."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from outreach_stream.domain.events import SendRequested
@@ -52,11 +52,12 @@ class Item:
     """Not to be attempted before."""
     tried: bool = False
     """Put off before, and a process that is gone may have handed it over since."""
+    key: ItemKey = field(init=False, compare=False, repr=False)
+    """What identifies the recipient."""
 
-    @property
-    def key(self) -> ItemKey:
-        """What identifies the recipient."""
-        return self.request.run_id, self.request.chunk, self.request.index
+    def __post_init__(self) -> None:
+        request = self.request
+        object.__setattr__(self, "key", (request.run_id, request.chunk, request.index))
 
     def expired(self, now: float) -> bool:
         """Whether its run's deadline has passed."""

@@ -28,21 +28,31 @@ class Knowledge:
         """What is on record of the recipient."""
         request, record, index = item.request, self.parts.record, item.request.index
         marks = record.marks(marks_key(request.run_id, request.chunk))
-        marked = marks.has(Mark.DOUBTED, index)
-        if (end := marks.end(index)) is not None:
-            return Facts(end, doubted=marked)
+        marked = False
+        if not marks.untouched(index):
+            marked = marks.has(Mark.DOUBTED, index)
+            if (end := marks.end(index)) is not None:
+                return Facts(end, doubted=marked)
         moved = brief is not None and len(brief.policy.routes) > 1 and record.marks(
             moves_key(request.engine, request.run_id, request.chunk)).has(Mark.MOVED, index)
         maybe = request.skip is None and self.covering.maybe_sent(item)
         return Facts(doubted=marked or maybe or request.doubted, lost=maybe or (marked and not request.doubted),
                      moved=moved)
 
-    def surroundings(self, item: Item, policy: Policy = NOT_IN_VIEW) -> Surroundings:
+    def surroundings(self, item: Item, policy: Policy) -> Surroundings:
         """What is ordered about its run, how the engine is, and whether the recipient has left its list, now."""
         control, run_id, delivery = self.parts.control, item.request.run_id, self.parts.delivery
-        left = policy.unsubscribe is not None and self.parts.unsubscribed(policy.unsubscribe, item.request.email)
         return Surroundings(delivery.clock(), control.cancelled(run_id), control.paused(run_id), delivery.desk.stopped,
-                            left)
+                            self._left(item, policy))
+
+    def halting(self, item: Item, policy: Policy = NOT_IN_VIEW) -> bool:
+        """Whether any of that keeps its mail from going out through this engine now. Asked several times a mail."""
+        control, run_id = self.parts.control, item.request.run_id
+        return (control.cancelled(run_id) or control.paused(run_id) or self.parts.delivery.desk.stopped is not None
+                or self._left(item, policy))
+
+    def _left(self, item: Item, policy: Policy) -> bool:
+        return policy.unsubscribe is not None and self.parts.unsubscribed(policy.unsubscribe, item.request.email)
 
     def standing(self, item: Item, facts: Facts, brief: Brief | None) -> Standing:
         """What is to be done with it now."""
@@ -77,7 +87,7 @@ class LaneWitness:
 
     def halted(self) -> bool:
         """Whether an order, the engine's state, or the recipient's own word keeps it from going out now."""
-        return self.knowledge.surroundings(self.item, self.policy).halting
+        return self.knowledge.halting(self.item, self.policy)
 
     def on_wire(self) -> None:
         """It may have been sent from now on."""

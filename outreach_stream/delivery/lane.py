@@ -6,14 +6,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import structlog
-
 from outreach_stream.delivery.arrivals import Arrivals
+from outreach_stream.delivery.couriers import Parcel
 from outreach_stream.delivery.covering import Covering
-from outreach_stream.delivery.deliver import Halted, TryLater
+from outreach_stream.delivery.deliver import First, Halted, TryLater
 from outreach_stream.delivery.desk import Slot
 from outreach_stream.delivery.groups import Entered, insisted
-from outreach_stream.delivery.item import Item, ItemKey, LaneKey
+from outreach_stream.delivery.item import NEW, Item, ItemKey, LaneKey
 from outreach_stream.delivery.knowledge import Knowledge, LaneWitness
 from outreach_stream.delivery.lane_parts import LaneParts
 from outreach_stream.delivery.later import Entry, PutOff
@@ -21,9 +20,7 @@ from outreach_stream.delivery.mover import Moved
 from outreach_stream.delivery.recorder import Delivered
 from outreach_stream.delivery.standing import Facts, Go, Known, Move, Park, Standing
 from outreach_stream.delivery.steps import End
-from outreach_stream.domain.ports import Brief, SpecAway
-
-log = structlog.get_logger()
+from outreach_stream.domain.ports import Brief
 
 SPEC_SECONDS = 30.0
 """Until a request is looked at again whose spec is not in view."""
@@ -37,7 +34,7 @@ class Lane:
     """
 
     def __init__(self, key: LaneKey, parts: LaneParts) -> None:
-        self.key, self._parts = key, parts
+        self.key, self._parts, self._now = key, parts, parts.delivery.clock
         self._put_off = PutOff(parts.table, key)
         self._arrivals = Arrivals(self._put_off, parts.own_work, parts.delivery.desk.size, parts.delivery.clock)
         self._covering = Covering(parts.table, key, self._put_off)
@@ -93,7 +90,7 @@ class Lane:
     async def _overtake(self, run_id: str) -> None:
         """Who is not to go needs no place, and does not wait behind those that do: their engine may be away."""
         for item in self._arrivals.taken_out(
-                lambda item: item.request.run_id == run_id and self._knowledge.surroundings(item).halting):
+                lambda item: item.request.run_id == run_id and self._knowledge.halting(item)):
             if item.batch.live:
                 await self._begin(item)
 
@@ -105,7 +102,7 @@ class Lane:
         if item.offset is not None and item.key in self._put_off:  # its entry answers for it
             await self._acknowledge(item)
             return
-        brief = await self._brief(item)
+        brief = await self._parts.brief(item.request.spec)
         facts = self._knowledge.facts(item, brief)
         step = self._knowledge.standing(item, facts, brief)
         if not isinstance(step, Go):
@@ -119,13 +116,6 @@ class Lane:
         else:
             await self._start(item, facts, brief)
 
-    async def _brief(self, item: Item) -> Brief | None:
-        try:
-            return await self._parts.briefs(item.request.spec)
-        except SpecAway as error:
-            log.warning("spec_not_in_view", digest=str(error))
-            return None
-
     async def _start(self, item: Item, facts: Facts, brief: Brief) -> None:
         slot = self._slots[item.key] = Slot(self._parts.delivery.desk, express=self._parts.delivery.express)
         await slot.take()
@@ -135,17 +125,29 @@ class Lane:
         # stood behind another.
         resend = brief.policy.resends(express=self._parts.delivery.express)
         await self._covering.cover(item, self._arrivals.following(item) if resend else ())
-        self._spawn(self._deliver(item, brief, slot, doubted=facts.doubted))
+        if facts.doubted or item.history != NEW:
+            self._spawn(self._deliver(item, brief, slot, doubted=facts.doubted))
+        else:
+            witness = LaneWitness(self._knowledge, item, brief.policy)
+            self._parts.couriers.put(
+                Parcel(item, brief, witness, self._parts.delivery, self._conclude, self._given_back))
+
+    def _given_back(self, parcel: Parcel, first: First | None) -> None:
+        """It goes by itself. Its lane may have been closed meanwhile."""
+        if slot := self._slots.get(parcel.item.key):
+            self._spawn(self._deliver(parcel.item, parcel.brief, slot, doubted=False, first=first))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._parts.spawn(work)
         self._at_work.add(task)
         task.add_done_callback(self._at_work.discard)
 
-    async def _deliver(self, item: Item, brief: Brief, slot: Slot, *, doubted: bool) -> None:
+    async def _deliver(self, item: Item, brief: Brief, slot: Slot, *, doubted: bool,
+                       first: First | None = None) -> None:
         while True:
             witness = LaneWitness(self._knowledge, item, brief.policy)
-            came = await self._parts.delivery.deliver(item, brief, slot, witness, doubted=doubted)
+            came = await self._parts.delivery.deliver(item, brief, slot, witness, doubted=doubted, first=first)
+            first = None
             if isinstance(came, Halted):
                 item = replace(item, history=came.history)
                 doubted = doubted or self._knowledge.facts(item, brief).doubted
@@ -245,6 +247,3 @@ class Lane:
         """Give up a place: when the mark is durable, so that a crash repeats no more than the places."""
         if slot := self._slots.pop(key, None):
             slot.give()
-
-    def _now(self) -> float:
-        return self._parts.delivery.clock()

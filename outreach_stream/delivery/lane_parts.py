@@ -5,6 +5,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
+from outreach_stream.delivery.couriers import Couriers
 from outreach_stream.delivery.deliver import Delivery
 from outreach_stream.delivery.groups import Groups
 from outreach_stream.delivery.mover import Moved
@@ -12,7 +15,9 @@ from outreach_stream.delivery.quota import Quota
 from outreach_stream.delivery.recorder import Recorder
 from outreach_stream.delivery.sent import SentRecord
 from outreach_stream.domain.control import Control
-from outreach_stream.domain.ports import Brief, Copies, Ledgered
+from outreach_stream.domain.ports import Brief, Copies, Ledgered, SpecAway
+
+log = structlog.get_logger()
 
 type Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 """Runs a coroutine as a task whose failure stops the worker: a lane that stands still would say nothing."""
@@ -32,6 +37,7 @@ class LaneParts:
     """All of it."""
 
     delivery: Delivery
+    couriers: Couriers
     table: Copies
     record: SentRecord
     quota: Quota
@@ -43,3 +49,11 @@ class LaneParts:
     """The ledger's place for a request that comes from the lane's table."""
     spawn: Spawn
     unsubscribed: HasLeft
+
+    async def brief(self, spec: str) -> Brief | None:
+        """What is to be known of a spec; None: it has not come into view."""
+        try:
+            return await self.briefs(spec)
+        except SpecAway as error:
+            log.warning("spec_not_in_view", digest=str(error))
+            return None

@@ -11,10 +11,10 @@ from outreach_stream.delivery.sent import Change, SentRecord, marks_key
 from outreach_stream.delivery.steps import End
 from outreach_stream.delivery.work import Ends
 from outreach_stream.domain.clock import Clock, iso
-from outreach_stream.domain.events import SendResult
 from outreach_stream.domain.marks import MARK_OF, Mark
+from outreach_stream.domain.told import Told
 
-type Publish = Callable[[Sequence[SendResult]], Awaitable[None]]
+type Publish = Callable[[Sequence[Told]], Awaitable[None]]
 """Publishes results; returns when they are durable; raises when they are not."""
 
 
@@ -75,9 +75,9 @@ async def _mark(group: Sequence[Entered[Delivered]]) -> None:
     await asyncio.gather(*(record.write(marks) for record, marks in changes.items()))
 
 
-def _result(item: Item, delivered: Delivered, finished_at: str) -> SendResult:
+def _result(item: Item, delivered: Delivered, finished_at: str) -> Told:
     request = item.request
-    return SendResult.model_construct(
+    return Told(
         run_id=request.run_id, send_id=item.send_id, chunk=request.chunk, index=request.index,
         email=request.email, status=delivered.end.status, reason=delivered.end.reason, engine=request.engine,
         message_id=delivered.message_id, provider_message_id=delivered.provider_message_id,

@@ -36,12 +36,6 @@ class Surroundings:
     unsubscribed: bool = False
     """The recipient has left the workflow's list."""
 
-    @property
-    def halting(self) -> bool:
-        """The recipient's mail may not go out through this engine now."""
-        return self.cancelled or self.paused or self.unsubscribed or self.stopped is not None
-
-
 @dataclass(frozen=True, slots=True)
 class Known:
     """It is at its end already: to be said again, and not sent."""

@@ -91,6 +91,8 @@ class Control:
 
     def __init__(self) -> None:
         self._orders: dict[tuple[Subject, str], AnyOrder] = {}
+        self._runs: dict[str, set[str]] = {"cancel": set(), "pause": set()}     # looked up several times for each mail
+        self._fuses: dict[str, EngineFuse] = {}
         self.listeners: list[Listener] = []
         """Called after each change with whom it is about; must not wait or raise."""
 
@@ -101,21 +103,30 @@ class Control:
             self._orders.pop((subject, matter), None)
         else:
             self._orders[subject, matter] = order
+        self._look_up_by(subject, matter)
         for listener in self.listeners:
             listener(subject)
 
+    def _look_up_by(self, subject: Subject, matter: str) -> None:
+        order = self._orders.get((subject, matter))
+        if subject.kind == "run":
+            (self._runs[matter].add if order else self._runs[matter].discard)(subject.id)
+        elif isinstance(order, EngineFuse):
+            self._fuses[subject.id] = order
+        elif matter == "fuse":
+            self._fuses.pop(subject.id, None)
+
     def cancelled(self, run_id: str) -> bool:
         """Nobody of the run is to be mailed any more."""
-        return (Subject("run", run_id), "cancel") in self._orders
+        return run_id in self._runs["cancel"]
 
     def paused(self, run_id: str) -> bool:
         """Nobody of the run is to be mailed until it is resumed; its deadline goes on."""
-        return (Subject("run", run_id), "pause") in self._orders
+        return run_id in self._runs["pause"]
 
     def fuse(self, engine: str) -> EngineFuse | None:
         """Why nothing is handed to the engine; None: it has not stopped."""
-        order = self._orders.get((Subject("engine", engine), "fuse"))
-        return order if isinstance(order, EngineFuse) else None
+        return self._fuses.get(engine)
 
     def throttle(self, engine: str) -> EngineThrottle | None:
         """What its provider asked for last."""

@@ -49,6 +49,14 @@ class Marks:
         """Whether the bit is set."""
         return bool(self.bits[mark] >> index & 1)
 
+    def untouched(self, index: int) -> bool:
+        """Whether no bit of the recipient's is set."""
+        sent, failed, *rest = self.bits
+        together = sent | failed
+        for bits in rest:
+            together |= bits
+        return not together >> index & 1
+
     def end(self, index: int) -> RecipientStatus | None:
         """The recipient's end, the strongest where copies disagree; None: none yet."""
         return next((status for mark, status in STATUS_OF.items() if self.has(mark, index)), None)

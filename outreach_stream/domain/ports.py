@@ -35,6 +35,44 @@ class Connection(Protocol):
         """
 
 
+class Chain(Protocol):
+    """Messages that follow one another over one connection."""
+
+    def next(self) -> OutgoingMessage | None:
+        """The next message that may go now (its token is taken); None: none is at hand. Must not wait.
+
+        Its first command is written at once, or right after the body of the one before it; its body only after `go`.
+        """
+
+    def go(self) -> bool:
+        """Asked right before the body of the message that was begun last is written; must not wait.
+
+        From True on it may have been sent. False: it is not to go any more. That ends the chain, since the provider
+        waits for the body, and can only be hung up on.
+        """
+
+    def ended(self, outcome: Outcome) -> None:
+        """What came of the oldest message that has not ended; called in order, once for each that `next` gave.
+
+        Must not wait. After a `go` that was False it is a `Transient`.
+        """
+
+
+class ChainingConnection(Connection, Protocol):
+    """A connection on which one message can be begun before the one before it is answered."""
+
+    async def hand_over_all(self, chain: Chain) -> None:
+        """Make one attempt at each message that `chain` gives, until it gives none or no more may follow here.
+
+        Each gets the outcome that `hand_over` would give it, and `reusable` says the same afterwards. Nothing is asked
+        of the chain while the provider's answers show trouble, except for the next one when all others have ended.
+
+        When it is cancelled, or raises what is a bug, at most two messages have not `ended`. The older is that of
+        which `handed_over` tells: False, and nothing of it was accepted; True, and it is in doubt. Of the younger the
+        body was not written, so that it cannot have been accepted; `go` was not asked for it.
+        """
+
+
 class Engine(Protocol):
     """A way to send mail. It makes single attempts; pace, retries and the fuse are its caller's."""
 

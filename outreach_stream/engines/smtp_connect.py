@@ -36,7 +36,7 @@ class SmtpConnector:
         session = await self.open()
         if not isinstance(session, Session):
             return session
-        return SmtpConnection(session, self.open, self._config.timeouts)
+        return SmtpConnection(session, self.open, self._config.timeouts, self._config.connections.max_messages)
 
     async def open(self) -> Session | Refusal:
         """A session past its login with the relay whose turn it is, or why there is none.

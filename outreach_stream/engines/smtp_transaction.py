@@ -1,4 +1,8 @@
-"""One message over one connection: MAIL, RCPT, DATA, the message, and the answer to its final dot."""
+"""Messages over one connection: MAIL, RCPT, DATA, the message, and the answer to its final dot.
+
+With PIPELINING the commands of one message go in one write, and where the next message is at hand, they go in one write
+with the body of the one before: RFC 2920 section 3.1 lets a group of commands begin with a body.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,10 +10,12 @@ from dataclasses import replace
 
 from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import Accepted, Failure, Outcome, Refusal, Transient, masked
+from outreach_stream.domain.ports import Chain
 from outreach_stream.engines.smtp_config import SmtpTimeouts
 from outreach_stream.engines.smtp_errors import failure
+from outreach_stream.engines.smtp_mail import Alone, Mail, wire_form
 from outreach_stream.engines.smtp_replies import Phase, Reply, classify
-from outreach_stream.engines.smtp_session import Session, crlf
+from outreach_stream.engines.smtp_session import Session
 
 _CHUNK = 65_536
 """Bytes written at once: with the last of them goes the final dot. The server has `timeouts.command` to take each of
@@ -21,20 +27,16 @@ _YOUNG = 1.0
 """Seconds for which a new connection is not believed to be stale."""
 
 
-def wire_form(content: bytes) -> bytes:
-    """`content` as it goes after 354: CRLF line ends only, dots stuffed (RFC 5321 section 4.5.2), the final dot."""
-    return (b"\r\n" + crlf(content)).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n"
-
-
 class SmtpConnection:
     """Sessions one after the other, mostly one. `reusable` tells whether another message may follow."""
 
     def __init__(self, session: Session, reopen: Callable[[], Awaitable[Session | Refusal]],
-                 timeouts: SmtpTimeouts) -> None:
+                 timeouts: SmtpTimeouts, max_messages: int) -> None:
         self.handed_over = False
         self.idle_since = 0.0
         self._reopen = reopen
         self._timeouts = timeouts
+        self._max_messages = max_messages
         self._adopt(session)
 
     def _adopt(self, session: Session) -> None:
@@ -42,8 +44,7 @@ class SmtpConnection:
         self._session = session
         self.messages = 0
         self._opened = asyncio.get_running_loop().time()
-        self._phase = Phase.MAIL
-        self._replies = 0
+        self._follower: Mail | None = None
         self._stale = self._in_transaction = self._needs_reset = self._closing = False
 
     @property
@@ -57,16 +58,28 @@ class SmtpConnection:
         A server may close a connection at any time between two messages, and we learn of it only when we write. Such a
         stale connection has taken nothing of the message: it is replaced, once, within the same attempt.
         """
-        self.handed_over = False
-        outcome = await self._attempt(message)
-        if not self._stale:
-            return outcome
-        self.wire.abort()
-        fresh = await self._reopen()
-        if not isinstance(fresh, Session):
-            return fresh
-        self._adopt(fresh)
-        return await self._attempt(message)
+        alone = Alone(message)
+        await self.hand_over_all(alone)
+        return alone.outcome
+
+    async def hand_over_all(self, chain: Chain) -> None:
+        """See `outreach_stream.domain.ports.ChainingConnection`.
+
+        A message that was begun when the one before it was answered with the end of the connection (421) goes over a
+        fresh one, as over a stale one. One that was begun when the connection was lost before that answer has failed.
+        """
+        self.handed_over, self._follower = False, None
+        message = chain.next()
+        mail = Mail.over(self._session, message) if message else None
+        while mail:
+            outcome = await self._hand_over(mail, chain)
+            mail, self._follower = self._follower, None
+            chain.ended(outcome)
+            if mail:
+                self.handed_over = False
+            elif self.reusable and self.messages < self._max_messages and (message := chain.next()):
+                self.handed_over = False
+                mail = Mail.over(self._session, message)
 
     def abort(self) -> None:
         """Hang up."""
@@ -76,83 +89,122 @@ class SmtpConnection:
         """Say QUIT and close, within `limit` seconds. Raises nothing."""
         await self.wire.quit(limit)
 
-    async def _attempt(self, message: OutgoingMessage) -> Outcome:
-        content = self._session.content(message)
-        if refusal := self.abilities.refusal(message, content):
-            return refusal
-        old = self.messages > 0 or asyncio.get_running_loop().time() - self._opened > _YOUNG
-        self._in_transaction = True  # stays so when cancelled: then nothing may follow on this connection
-        self.messages += 1
-        self._replies = 0
+    async def _hand_over(self, mail: Mail, chain: Chain) -> Outcome:
+        """What came of `mail`; leaves in `_follower` the message that was taken on meanwhile."""
+        self._stale = mail.begun and self._closing
+        if not self._stale:
+            outcome = await self._attempt(mail, chain)
+            if not self._stale:
+                return outcome
+        self.wire.abort()
+        fresh = await self._reopen()
+        if not isinstance(fresh, Session):
+            return fresh
+        self._adopt(fresh)
+        return await self._attempt(Mail.over(fresh, mail.message), chain)
+
+    async def _attempt(self, mail: Mail, chain: Chain) -> Outcome:
+        if mail.refusal:
+            return mail.refusal
         try:
-            outcome = await self._transact(message, content)
+            if not mail.begun:
+                self._begin(mail)
+                if self.abilities.pipelining:
+                    self.wire.write(b"".join(mail.commands), expect=len(mail.commands))
+            outcome = await self._asked(mail) or await self._deliver(mail, chain)
         except OSError as error:  # all that a wire raises: ConnectionError, TimeoutError
-            self._stale = old and not self._replies and isinstance(error, ConnectionError)
-            return self._failed(error, message)
-        self._stale = old and self._replies == 1 and self._closing and isinstance(outcome, Transient)
-        self._in_transaction = False
+            self._stale = mail.old and not mail.replies and isinstance(error, ConnectionError)
+            if self._follower:
+                self._follower.old = False
+            return self._failed(error, mail)
+        self._stale = mail.old and mail.replies == 1 and self._closing and isinstance(outcome, Transient)
+        self._in_transaction = self._follower is not None and self._follower.begun
         self._needs_reset = not isinstance(outcome, Accepted)
         return outcome
 
-    def _failed(self, error: OSError, message: OutgoingMessage) -> Outcome:
-        if self._phase is Phase.DOT and self.wire.unsent:
+    def _begin(self, mail: Mail) -> None:
+        old = self.messages > 0 or asyncio.get_running_loop().time() - self._opened > _YOUNG
+        mail.begin(self._session, reset=self._needs_reset, old=old)
+        self._in_transaction = True  # stays so when cancelled: then nothing may follow on this connection
+        self.messages += 1
+
+    def _failed(self, error: OSError, mail: Mail) -> Outcome:
+        if mail.phase is Phase.DOT and self.wire.unsent:
             # The dot was written to a buffer that was thrown away: no server has seen it.
-            self._phase, self.handed_over = Phase.DATA, False
-        if self._phase is Phase.DATA and self.wire.unasked:  # it has read enough: too large, too fast, it closes
-            return self._classify(Phase.DATA, self.wire.unasked, message)
-        return failure(self._phase, error)
+            mail.phase, self.handed_over = Phase.DATA, False
+        if mail.phase is Phase.DATA and self.wire.unasked:  # it has read enough: too large, too fast, it closes
+            return self._classify(Phase.DATA, self.wire.unasked, mail)
+        return failure(mail.phase, error)
 
-    async def _reply(self, limit: float) -> Reply:
-        reply = await self.wire.reply(limit)
-        self._replies += 1
-        return reply
-
-    async def _transact(self, message: OutgoingMessage, content: bytes) -> Outcome:
-        mail, rcpt = self.abilities.envelope(message, content)
-        commands = [(Phase.MAIL, mail), (Phase.RCPT, rcpt), (Phase.DATA, b"DATA\r\n")]
-        if self._needs_reset:
-            # Only after a refusal: a 250 to the dot has cleared everything (RFC 5321 section 4.1.1.4), and some
-            # servers count RSETs as errors.
-            commands.insert(0, (Phase.RSET, b"RSET\r\n"))
-        if self.abilities.pipelining:
-            self.wire.write(b"".join(command for _, command in commands), expect=len(commands))
-        for place, (phase, command) in enumerate(commands, start=1):
-            self._phase = phase
+    async def _asked(self, mail: Mail) -> Outcome | None:
+        """None: the server waits for the body. With PIPELINING all has been asked already."""
+        asked = 0
+        while asked < len(mail.phases):
+            mail.phase = mail.phases[asked]
             if not self.abilities.pipelining:
-                self.wire.write(command, expect=1)
-            reply = await self._reply(self._timeouts.command)
-            if not _expected(phase, reply):
-                outstanding = len(commands) - place if self.abilities.pipelining else 0
-                return await self._refused(phase, reply, outstanding, message)
-        return await self._deliver(message, content)
+                self.wire.write(mail.commands[asked], expect=1)
+            count = len(mail.phases) - asked if self.abilities.pipelining else 1
+            for reply in await self.wire.replies(count, self._timeouts.command):
+                mail.phase = mail.phases[asked]
+                mail.replies += 1
+                asked += 1
+                if not _expected(mail.phase, reply):
+                    outstanding = len(mail.phases) - asked if self.abilities.pipelining else 0
+                    return await self._refused(reply, outstanding, mail)
+        return None
 
-    async def _refused(self, phase: Phase, reply: Reply, outstanding: int, message: OutgoingMessage) -> Outcome:
+    async def _refused(self, reply: Reply, outstanding: int, mail: Mail) -> Outcome:
         """The outcome of a refused command, after the replies to those already sent with it have been read."""
-        outcome = self._classify(phase, reply, message)
+        outcome = self._classify(mail.phase, reply, mail)
         try:
             for _ in range(outstanding if not self._closing else 0):
-                if (await self._reply(self._timeouts.command)).code == _START_INPUT:
+                reply = await self.wire.reply(self._timeouts.command)
+                mail.replies += 1
+                if reply.code == _START_INPUT:
                     # RFC 2920 section 3.1 allows 354 here. Hanging up delivers nothing, whatever it thinks it has.
                     self._closing = True
         except OSError:
             self._closing = True
         return outcome
 
-    async def _deliver(self, message: OutgoingMessage, content: bytes) -> Outcome:
-        data = wire_form(content)
-        for start in range(0, len(data), _CHUNK):
-            if start + _CHUNK >= len(data):
-                self._phase, self.handed_over = Phase.DOT, True
-            self.wire.write(data[start: start + _CHUNK], expect=int(self.handed_over))
-            if not self.handed_over:
-                await self.wire.drained(self._timeouts.command)
-        return self._classify(Phase.DOT, await self._reply(self._timeouts.data), message)
+    async def _deliver(self, mail: Mail, chain: Chain) -> Outcome:
+        if not chain.go():
+            self._closing = True
+            self.wire.abort()
+            return Transient("withheld", "it was not to go any more")
+        data = wire_form(mail.content)
+        last = (len(data) - 1) // _CHUNK * _CHUNK
+        for start in range(0, last, _CHUNK):
+            self.wire.write(data[start: start + _CHUNK])
+            await self.wire.drained(self._timeouts.command)
+        following = b"" if last else self._follow(chain)
+        mail.phase, self.handed_over = Phase.DOT, True
+        if following and self._follower:
+            self.wire.write(data + following, expect=1 + len(self._follower.commands), tail=len(following))
+        else:
+            self.wire.write(data[last:] if last else data, expect=1)
+        return self._classify(Phase.DOT, await self.wire.reply(self._timeouts.data), mail)
 
-    def _classify(self, phase: Phase, reply: Reply, message: OutgoingMessage) -> Outcome:
+    def _follow(self, chain: Chain) -> bytes:
+        """Take the next message on if it may be begun before this one is answered; its commands, to go with the body.
+
+        None is after trouble: a server that has just refused something is asked one thing after the other until it
+        has taken a message again.
+        """
+        if self._needs_reset or not (self.abilities.pipelining and self.wire.usable) \
+                or self.messages >= self._max_messages or (message := chain.next()) is None:
+            return b""
+        self._follower = Mail.over(self._session, message)
+        if self._follower.refusal:
+            return b""
+        self._begin(self._follower)
+        return b"".join(self._follower.commands)
+
+    def _classify(self, phase: Phase, reply: Reply, mail: Mail) -> Outcome:
         outcome = classify(phase, reply.code, reply.enhanced, reply.text)
         if isinstance(outcome, Failure):
             # Some servers say "no such user joe": an address in all but form.
-            local_part = message.recipient.rpartition("@")[0]
+            local_part = mail.message.recipient.rpartition("@")[0]
             outcome = replace(outcome, detail=masked(outcome.detail, local_part))
         out_of_step = reply.code < 400 and not isinstance(outcome, Accepted)  # noqa: PLR2004
         if out_of_step or reply.code in _LAST_WORDS:

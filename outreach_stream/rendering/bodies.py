@@ -19,7 +19,7 @@ def encode_body(subtype: bytes, body: str, *, eight_bit: bool, without: bytes) -
     if not text.endswith("\n"):
         text += "\n"
     data = text.encode("utf-8", "replace")
-    charset = b"us-ascii" if len(data) == len(text) and text.isascii() else b"utf-8"
+    charset = b"us-ascii" if text.isascii() else b"utf-8"
     encoding, encoded = _encoded(text, data, eight_bit=eight_bit, opaque=without in data)
     return (b'Content-Type: text/%b; charset="%b"\r\nContent-Transfer-Encoding: %b\r\n\r\n%b'
             % (subtype, charset, encoding, encoded))
@@ -36,9 +36,13 @@ def _encoded(text: str, data: bytes, *, eight_bit: bool, opaque: bool) -> tuple[
 
 def _fits(data: bytes) -> bool:
     """Whether the lines may go as they are: none too long, and no NUL (RFC 2045 section 2.7)."""
-    return b"\0" not in data and (
-        len(data) <= _LONGEST_LINE or max(map(len, data.split(b"\n"))) <= _LONGEST_LINE
-    )
+    start, end = 0, len(data)
+    # As many lines at once as a single one may be long: only the last line end among them has to be found.
+    while end - start > _LONGEST_LINE:
+        start = data.rfind(b"\n", start, start + _LONGEST_LINE + 1) + 1
+        if not start:
+            return False
+    return b"\0" not in data
 
 
 def base64_lines(data: bytes) -> bytes:

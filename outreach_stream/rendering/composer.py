@@ -1,9 +1,8 @@
 """From a request to the message on the wire, for the mails of one frozen workflow."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -17,12 +16,6 @@ from outreach_stream.recipients.unsubscribing import NOT_SET_UP, Links
 from outreach_stream.rendering.failures import RenderError, TemplateErrors
 from outreach_stream.rendering.mime import skeleton_of
 from outreach_stream.rendering.templates import compile_spec
-
-
-class _Addressee(NamedTuple):
-    email: str
-    name: str
-    variables: Mapping[str, Any]
 
 
 class SpecComposer:
@@ -39,9 +32,8 @@ class SpecComposer:
 
     def compose(self, request: SendRequested, now: float) -> OutgoingMessage:
         """The request's mail, dated `now` (seconds since the epoch); raises `Unrenderable`."""
-        addressee = _Addressee(request.email, request.name or "", request.variables)
         try:
-            rendered = self.template.render(addressee, {}, self._link(request))
+            rendered = self.template.render(request, link=self._link(request))
             mail = self._skeleton.mail(Mailbox(request.email, request.name or ""), rendered)
         except RenderError as error:
             raise Unrenderable(f"template: {error}") from error

@@ -1,7 +1,7 @@
 """Text into header fields: RFC 5322 quoting and folding, RFC 2047 encoded words, never a line of somebody else."""
 
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Iterator
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -25,7 +25,11 @@ def one_line(text: str) -> str:
 
     What is left cannot end a header field and begin another.
     """
-    return " ".join((text if text.isprintable() else _CONTROL.sub(" ", text)).split())
+    if not text.isprintable():
+        text = _CONTROL.sub(" ", text)
+    elif "  " not in text and text == text.strip():
+        return text  # The space is the only white space that is printable.
+    return " ".join(text.split())
 
 
 def unstructured(text: str, *, before: int) -> str:
@@ -80,7 +84,8 @@ def _folded(text: str, before: int) -> str:
 
 def _encoded_words(text: str, before: int) -> str:
     """`text` in base64 encoded words, none of which splits a character (RFC 2047 section 5)."""
-    return "\r\n ".join(f"=?utf-8?b?{b64encode(piece).decode()}?=" for piece in _pieces(text, before))
+    words = [b"=?utf-8?b?%b?=" % b2a_base64(piece, newline=False) for piece in _pieces(text, before)]
+    return b"\r\n ".join(words).decode()
 
 
 def _pieces(text: str, before: int) -> Iterator[bytes]:

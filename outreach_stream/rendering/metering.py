@@ -14,7 +14,7 @@ from outreach_stream.rendering import costs
 from outreach_stream.rendering.steps import CHARACTERS, Steps, extent
 
 TURN, EACH, WEIGH, TAKE = " turn", " each", " weigh", " take"
-"""Filters of our own; no template can name them."""
+"""Filters of our own. A template can name them in `map` only, and has nothing of it: no number earns steps."""
 
 NODES_OF_STEP = 8
 """Parts of speech that a turn or call may run through for one step; an attribute or item takes a step of its own."""
@@ -33,12 +33,17 @@ def metered(tree: nodes.Template) -> nodes.Template:
 
 
 def _into_loop(node: nodes.For) -> None:
-    node.body = _charged(node)
-    node.iter = _filtered(EACH, node.iter)
+    steps = _steps(node)
+    if node.test is None and not node.recursive:
+        # Each turn pays for its body where it takes its item: no condition leaves one out, nobody loops anew.
+        node.iter = _filtered(EACH, node.iter, steps)
+    else:
+        node.body = _charged(node, steps)
+        node.iter = _filtered(EACH, node.iter)
 
 
 def _into_macro(node: nodes.Macro | nodes.CallBlock) -> None:
-    node.body = _charged(node)
+    node.body = _charged(node, _steps(node))
 
 
 def _into_comparison(node: nodes.Compare) -> None:
@@ -69,27 +74,34 @@ _COUNTED: Mapping[type[nodes.Node], Callable[[Any], None]] = {
 }
 
 
-def _charged(node: nodes.For | nodes.Macro | nodes.CallBlock) -> list[nodes.Node]:
-    """The body, taking steps by its length, beside the one for its turn."""
+def _steps(node: nodes.For | nodes.Macro | nodes.CallBlock) -> int:
+    """What a body costs by its length, beside the step for its turn."""
     text = sum(len(data.data) for data in node.find_all(nodes.TemplateData))
     lookups = sum(1 for _ in node.find_all((nodes.Getattr, nodes.Getitem)))
-    steps = lookups + sum(1 for _ in node.find_all(nodes.Node)) // NODES_OF_STEP + text // CHARACTERS
+    return lookups + sum(1 for _ in node.find_all(nodes.Node)) // NODES_OF_STEP + text // CHARACTERS
+
+
+def _charged(node: nodes.For | nodes.Macro | nodes.CallBlock, steps: int) -> list[nodes.Node]:
     if not steps:
         return node.body
     turn = _filtered(TURN, nodes.Const(steps, lineno=node.lineno))
     return [nodes.ExprStmt(turn, lineno=node.lineno), *node.body]
 
 
-def _filtered(name: str, node: Any) -> nodes.Expr:
+def _filtered(name: str, node: Any, *arguments: int) -> nodes.Expr:
     if isinstance(node, nodes.Const) and name == WEIGH:
         return node
-    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+    given: list[nodes.Expr] = [nodes.Const(argument, lineno=node.lineno) for argument in arguments]
+    return nodes.Filter(node, name, given, [], None, None, lineno=node.lineno)
 
 
 def filters(steps: Steps) -> dict[str, Any]:
     """Jinja's filters, all but the cheapest counting, and our own."""
-    own = {TURN: lambda _, count: steps.spend(abs(count)), EACH: lambda _, items: steps.each(items),
-           WEIGH: lambda _, value: _weighed(steps, value), TAKE: lambda _, value: _taken(steps, value)}
+    own: dict[str, Callable[..., Any]] = {
+        TURN: lambda _, count: steps.spend(abs(int(count))),
+        EACH: lambda _, items, turn=0: steps.each(items, abs(int(turn))),
+        WEIGH: lambda _, value: _weighed(steps, value), TAKE: lambda _, value: _taken(steps, value),
+    }
     known: dict[str, Any] = {name: work for name, work in FILTERS.items() if name not in _ABSENT}
     counting = {name: _counting(steps, work, costs.FILTERS.get(name, costs.linear))
                 for name, work in known.items() if name not in costs.FREE}

@@ -21,9 +21,14 @@ from outreach_stream.rendering.templates import Rendered
 
 _UNFIT = r"\s<>()\[\],;:\\\"@\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
 _ADDRESS = re.compile(f"[^{_UNFIT}]+@[^{_UNFIT}]+")
-_URL = re.compile(r"(?:https://|http://(?:localhost|127\.|\[::1\]))(?:(?!=\?)[!-;=?-~]){1,860}")
-"""ASCII without angle brackets, which end it, nor what begins an encoded word; as long as SES takes, with both. One to
-this machine need not be https: it is for trying things out."""
+_URL = re.compile(r"(?:https://|http://(?:localhost|127\.|\[::1\]))[!-;=?-~]{1,860}")
+"""ASCII without angle brackets, which end it; as long as SES takes, with both. One to this machine need not be https:
+it is for trying things out."""
+
+_WORD = "=?"
+"""What begins an encoded word, and so cannot stand in an address."""
+
+_ONE_CLICK = ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
 
 _TO, _SUBJECT = len("To: "), len("Subject: ")
 
@@ -105,7 +110,8 @@ def skeleton_of(spec: WorkflowSpec) -> MessageSkeleton:
 
 
 def _tidy(who: Mailbox) -> Mailbox:
-    return Mailbox(who.email, one_line(who.name))
+    name = one_line(who.name)
+    return who if name == who.name else Mailbox(who.email, name)
 
 
 @lru_cache(maxsize=64)
@@ -115,6 +121,6 @@ def _date(second: int) -> str:
 
 def _unsubscribe(url: str) -> tuple[tuple[str, str], ...]:
     """Both headers of RFC 8058; a mail program may then unsubscribe with one POST."""
-    if not _URL.fullmatch(url):
+    if _WORD in url or not _URL.fullmatch(url):
         raise RenderError("list_unsubscribe", "must become an https:// address of at most 860 ASCII characters")
-    return ("List-Unsubscribe", f"<{url}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+    return ("List-Unsubscribe", f"<{url}>"), _ONE_CLICK

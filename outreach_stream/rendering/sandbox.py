@@ -1,6 +1,8 @@
 """The Jinja2 environments in which templates run: strict, bounded, and with nothing to reach but their variables."""
 
+import re
 from collections.abc import Callable, Iterable
+from types import BuiltinMethodType
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +13,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from outreach_stream.rendering import costs, metering
+from outreach_stream.rendering.access import HARMLESS, OF_MAPPINGS
+from outreach_stream.rendering.printing import Printer, escaping, printing
 from outreach_stream.rendering.steps import CHARACTERS, Steps, TooCostly, extent
 
 LONGEST_REPEAT = 100_000
@@ -23,6 +27,9 @@ _CALL = 2
 _SEQUENCES = (str, bytes, list, tuple)
 _NUMBERS = frozenset({int, float})
 _GLOBALS = ("cycler", "dict", "joiner", "namespace")
+_UNCHANGED = re.compile("[A-Za-z0-9_.~-]*")
+"""What percent-encoding leaves as it is (RFC 3986 section 2.3)."""
+
 _OTHER_FILES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport, nodes.Block)
 
 
@@ -43,14 +50,19 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
     hold against malice too. The budget is the environment's and is set back for each part, so one serves one thread.
     """
 
+    code_generator_class = Printer
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def __init__(self, *, autoescape: bool = False, url: bool = False) -> None:
         self.steps = Steps()
+        finalize = self._quoted if url else self._present
         super().__init__(
-            undefined=StrictUndefined, autoescape=autoescape, finalize=self._quoted if url else self._present,
+            undefined=StrictUndefined, autoescape=autoescape, finalize=finalize,
             keep_trailing_newline=True, cache_size=0, auto_reload=False,
         )
+        # What compiled templates print with: see `Printer`.
+        self.printed = printing(finalize, below=0 if url else CHARACTERS)
+        self.escaped = escaping(finalize, below=0 if url else CHARACTERS)
         self.filters, self.tests = metering.filters(self.steps), metering.tests(self.steps)
         if url:
             self.filters["urlencode"] = self._encoding(self.filters["urlencode"])
@@ -66,12 +78,27 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
         """A call, paid for by what it is given and by what it makes; a macro pays for its body itself."""
         steps = self.steps
         steps.spend(_CALL + len(args))
-        if isinstance(called, Macro) or costs.is_trifle(called):
+        trifle = costs.is_trifle(called)
+        if trifle and type(called) is BuiltinMethodType:
+            # The sandbox has nothing against a method of a text, and what the compiler adds is not for it.
+            kwargs.pop("_loop_vars", None)
+            kwargs.pop("_block_vars", None)
+            return called(*args, **kwargs)
+        if trifle or isinstance(called, Macro):
             return super().call(context, called, *args, **kwargs)
         if isinstance(called, LoopContext):
             return super().call(context, called, *map(steps.each, args), **kwargs)
         steps.handle(costs.of_call(steps, called, [*args, *kwargs.values()]))
         return metering.result_of(steps, super().call(context, called, *args, **kwargs))
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """An attribute, or else an item; what needs no look of the sandbox is had at once."""
+        kind = type(obj)
+        if (kind, attribute) in HARMLESS:
+            return getattr(obj, attribute)
+        if kind is dict and attribute in obj and attribute not in OF_MAPPINGS:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """An item; a tuple is paid for, since all that it holds is looked at."""
@@ -109,6 +136,8 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
 
     def _quoted(self, value: Any) -> Any:
         """What a URL template prints is percent-encoded, so that no value can change the address around it."""
+        if type(value) is str and len(value) < CHARACTERS and _UNCHANGED.fullmatch(value):
+            return value
         if isinstance(value, Undefined):
             return str(value)  # Raises, naming the variable.
         if isinstance(value, _Encoded):

@@ -48,10 +48,11 @@ class Steps:
         """Take the steps of handling all of `value`, whatever it holds."""
         self.handle(self.size(value))
 
-    def each[T](self, items: Iterable[T]) -> Iterator[T]:
-        """`items`, a step each."""
+    def each[T](self, items: Iterable[T], turn: int = 0) -> Iterator[T]:
+        """`items`, a step each, and `turn` more."""
+        turn += 1
         for item in items:
-            self.left -= 1
+            self.left -= turn
             if self.left < 0:
                 self.spend(0)
             yield item

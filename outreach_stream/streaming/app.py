@@ -125,6 +125,7 @@ class StreamApp(faust.App):
         self.limits, self.read_committed = limits or Limits(), read_committed
         self.changelog_config = {"min.insync.replicas": str(min_insync)}
         self.batch_topics: set[str] = set()
+        self.unhurried_topics: set[str] = set()
         self.lease, self.stop_clock = Lease(), StopClock()
         self.on_drain: list[Callable[[], None]] = []
         self.before_release: list[Callable[[], Awaitable[None]]] = []
@@ -140,9 +141,14 @@ class StreamApp(faust.App):
         super().__init__(app_id, broker=[f"kafka://{server}" for server in bootstrap.split(",")],
                          broker_credentials=_credentials(kafka_access()), datadir=str(data_dir), **merged)
 
-    def batch_topic(self, name: str) -> Any:
-        """The topic, for `@app.agent(...)`. It must exist. One agent per topic."""
+    def batch_topic(self, name: str, *, unhurried: bool = False) -> Any:
+        """The topic, for `@app.agent(...)`. It must exist. One agent per topic.
+
+        `unhurried`: while it is busy its records may come a tenth of a second later, and cheaper (see `rest`).
+        """
         self.batch_topics.add(name)
+        if unhurried:
+            self.unhurried_topics.add(name)
         return self.topic(name, schema=RawBatches())
 
     async def batches(self, stream: Any) -> AsyncIterator[Batch]:

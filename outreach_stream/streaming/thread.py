@@ -11,6 +11,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from outreach_stream.streaming.limits import COMMIT_RESERVE, LEAVE_RESERVE
+from outreach_stream.streaming.rest import Rest
 
 if TYPE_CHECKING:
     from outreach_stream.streaming.app import StreamApp
@@ -26,6 +27,10 @@ class LeasedThread(driver.AIOKafkaConsumerThread):
 
     app: "StreamApp"
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.rest = Rest(self.app.unhurried_topics, self.app.limits.fetch_wait)
+
     @override
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         # stock: no setting for the first two; without tables it takes an assignor that does not co-locate topics
@@ -34,6 +39,14 @@ class LeasedThread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed" if self.app.read_committed else "read_uncommitted"
         consumer._partition_assignment_strategy = [self.app.assignor]
         return consumer
+
+    @override
+    async def _fetch_records(self, consumer: Any, *args: Any, **kwargs: Any) -> Any:
+        # stock: fetches again at once, however little there is to come
+        records = await super()._fetch_records(consumer, *args, **kwargs)
+        if records:
+            self.rest.fetched(consumer, records)
+        return records
 
     @override
     async def on_start(self) -> None:           # stock: nobody is told whether heartbeats are accepted

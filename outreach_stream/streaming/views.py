@@ -16,6 +16,9 @@ log = structlog.get_logger()
 RETRY = 0.5
 """Seconds before the broker is asked again after an error."""
 
+FETCH_WAIT_MS = 250
+"""Milliseconds for which the broker may hold back a fetch that brings nothing: what we ask meanwhile waits for it."""
+
 POLL_MS = 200
 """Milliseconds after which a read that brought nothing returns, so that the end is noticed."""
 
@@ -46,7 +49,7 @@ class View[V = bytes]:
         """Begins to read. Raises aiokafka's UnknownTopicOrPartitionError after a while when there is no such topic."""
         self._consumer = AIOKafkaConsumer(
             self._topic, bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", enable_auto_commit=False,
-            isolation_level="read_committed", **kafka_access())
+            isolation_level="read_committed", fetch_max_wait_ms=FETCH_WAIT_MS, **kafka_access())
         await self._consumer.start()
         self._reading = self._spawn(self._read(self._consumer))
 

@@ -11,11 +11,12 @@ from outreach_stream.delivery.floor import Floor, Surroundings
 from outreach_stream.delivery.item import Item
 from outreach_stream.delivery.later import Entry, merged
 from outreach_stream.domain.control import Control, EngineFuse, EngineThrottle, RunOrder, Subject, control_key
-from outreach_stream.domain.events import SendRequested, SendResult
+from outreach_stream.domain.events import SendRequested
 from outreach_stream.domain.identity import send_id
 from outreach_stream.domain.marks import Mark
 from outreach_stream.domain.policy import Policy
 from outreach_stream.domain.ports import Brief, SpecAway
+from outreach_stream.domain.told import Told
 from outreach_stream.engines.memory import MemoryEngine
 
 from .fakes import BULK, EXPRESS, NOW, RUN, DurableTable, FakeBatch, PlainComposer, busy_for, request
@@ -29,7 +30,7 @@ class Sender:
     def __init__(self, world: "World", writer: bytes) -> None:
         self.world, self.journal = world, []
         self.table = DurableTable(world.durable, writer, self.journal)
-        self.results: list[SendResult] = []
+        self.results: list[Told] = []
         self.publish_failures = 0
         self.batches: list[FakeBatch] = []
         self.own_work: list[FakeBatch] = []
@@ -121,11 +122,11 @@ class Sender:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
-    def by_index(self) -> dict[int, SendResult]:
+    def by_index(self) -> dict[int, Told]:
         """The last result of each recipient."""
         return {result.index: result for result in self.results}
 
-    async def _publish(self, results: Sequence[SendResult]) -> None:
+    async def _publish(self, results: Sequence[Told]) -> None:
         await asyncio.sleep(0.001)
         if self.publish_failures:
             self.publish_failures -= 1
@@ -185,7 +186,7 @@ class World:
         """How often a recipient's mail was handed over."""
         return sum(message.message_id == send_id(RUN, 0, index) for message in self.engine.attempts)
 
-    def results(self, index: int) -> list[SendResult]:
+    def results(self, index: int) -> list[Told]:
         """All that was ever said of a recipient."""
         return [result for sender in self.senders for result in sender.results if result.index == index]
 

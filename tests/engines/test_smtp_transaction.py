@@ -8,7 +8,8 @@ import pytest
 from outreach_stream.domain.outcomes import Accepted, InDoubt, RecipientRejected, Transient
 from outreach_stream.engines.smtp import SmtpEngine
 from outreach_stream.engines.smtp_config import SmtpConfig
-from outreach_stream.engines.smtp_transaction import wire_form
+from outreach_stream.engines.smtp_mail import wire_form
+from outreach_stream.engines.smtp_session import crlf
 from tests.messages import raw
 
 MAIL = raw("<1@s>", "n@s.example", "joe@r.example", b"Subject: x\r\n\r\nHello\r\n")
@@ -148,6 +149,6 @@ async def test_a_server_that_speaks_unasked_is_left():
 ])
 def test_no_content_can_end_the_message_early(content, expected):
     """Dots are stuffed and every line ends in CRLF, so only the last line is a lone dot."""
-    data = wire_form(content)
+    data = wire_form(crlf(content))
     assert data == expected
     assert data.count(b"\r\n.\r\n") == (1 if content else 0)

@@ -8,6 +8,7 @@ import pytest
 from outreach_stream.domain.outcomes import MessageRejected, Throttled, Transient
 from outreach_stream.engines.smtp import SmtpEngine
 from outreach_stream.engines.smtp_config import SmtpConfig
+from tests.engines.chained import Queue, mail
 from tests.messages import raw
 
 BODY = b"A line of no importance.\r\n" * 2_400
@@ -22,9 +23,13 @@ def narrow() -> socket.socket:
     return listening
 
 
+@pytest.mark.parametrize("followers", [0, 1])
 @pytest.mark.parametrize("ends", ["silent", "lost"])
-async def test_a_dot_that_never_left_is_no_doubt(ends):
-    """The server stops reading in the middle: nothing was accepted, and the rest is not sent when it reads again."""
+async def test_a_dot_that_never_left_is_no_doubt(ends, followers):
+    """The server stops reading in the middle: nothing was accepted, and the rest is not sent when it reads again.
+
+    Nor does it matter that the next message's commands stood behind the dot.
+    """
     seen = asyncio.get_running_loop().create_future()
 
     async def serve(reader, writer):
@@ -50,13 +55,16 @@ async def test_a_dot_that_never_left_is_no_doubt(ends):
     connection = await engine.acquire()
     connection.wire._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
 
-    outcome = await connection.hand_over(raw("<1@s>", "n@s.example", "joe@r.example", BODY))
+    queue = Queue(mail("fine", BODY), *["fine"] * followers)
+    await connection.hand_over_all(queue)
+    outcome, *others = queue.outcomes
     received = await asyncio.wait_for(seen, 5)
 
     assert type(outcome) is Transient
     assert outcome.reason.startswith("data_")
+    assert [type(other) for other in others] == [Transient] * followers
     assert not connection.handed_over and not connection.reusable
-    assert not received.endswith(b"\r\n.\r\n")
+    assert b"\r\n.\r\n" not in received
     engine.release(connection)
     await engine.close()
     server.close()

@@ -1,6 +1,7 @@
 """A wire in the moments in which two things happen at once."""
 
 import asyncio
+import socket
 import time
 
 import pytest
@@ -55,3 +56,67 @@ async def test_what_is_written_to_a_lost_wire_has_not_left():
         await wire.reply(1)
     assert wire.unsent
     assert transport.written == b"DATA\r\n"
+
+
+@pytest.mark.parametrize(("tail", "unsent"), [(0, True), (10, True), (999_990, False)])
+async def test_what_has_left_is_told_up_to_the_tail(tail, unsent):
+    """The next message's commands stand behind a final dot: that they have not left says nothing of the dot."""
+    ours, theirs = socket.socketpair()
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+    wire = SmtpWire(transport)
+    wire.write(b"x" * 1_000_000, expect=1, tail=tail)  # more than the sockets hold, of which the first bytes leave
+    with pytest.raises(TimeoutError):
+        await wire.reply(0.01)
+    assert transport.get_write_buffer_size() or transport.is_closing()
+    assert wire.unsent is unsent
+    wire.abort()
+    theirs.close()
+
+
+async def test_each_reply_of_a_group_has_the_whole_limit():
+    """What comes in time, one after the other, is not late as a whole; what does not come ends the wait."""
+    wire = SmtpWire(Transport())
+    wire.write(b"MAIL RCPT DATA", expect=4)
+    loop = asyncio.get_running_loop()
+    for reply in range(3):
+        loop.call_later(0.06 * (reply + 1), wire.data_received, b"250 ok\r\n")
+    assert [reply.code for reply in await wire.replies(3, 0.1)] == [250] * 3
+    began = loop.time()
+    with pytest.raises(TimeoutError, match=r"0\.05 s"):  # a shorter limit than that for which a timer runs
+        await wire.replies(1, 0.05)
+    assert loop.time() - began >= 0.05
+    assert not wire.usable
+
+
+async def test_lines_of_a_reply_put_no_limit_off():
+    """A server that goes on and on with one reply has not replied."""
+    wire = SmtpWire(Transport())
+    wire.write(b"NOOP", expect=1)
+
+    async def babble():
+        while wire.usable or wire._error is None:
+            wire.data_received(b"250-and then\r\n")
+            await asyncio.sleep(0.005)
+
+    babbling = asyncio.create_task(babble())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(5):
+            await wire.reply(0.05)
+    await babbling
+
+
+async def test_a_refusal_ends_the_wait_for_a_group():
+    """Who is refused at once need not wait for what the server leaves unanswered."""
+    wire = SmtpWire(Transport())
+    wire.write(b"MAIL RCPT DATA", expect=3)
+    asyncio.get_running_loop().call_soon(wire.data_received, b"250 ok\r\n421 4.3.2 closing\r\n")
+    assert [reply.code for reply in await wire.replies(3, 60)] == [250, 421]
+
+
+async def test_after_what_is_no_reply_nothing_is():
+    """A good reply behind it might answer anything: it must not pass for that to a final dot."""
+    wire = SmtpWire(Transport())
+    wire.write(b"Hello\r\n.\r\nMAIL", expect=2)
+    wire.data_received(b"nonsense\r\n250 ok\r\n")
+    with pytest.raises(ConnectionError):
+        await wire.reply(1)

@@ -125,6 +125,10 @@ class Farm:
         mine = [line.split() for line in self._lines() if line.startswith(f"# {worker.pid} ")]
         return int(mine[-1][3]) if mine else 0
 
+    def assignments(self, worker: "subprocess.Popen[bytes]") -> int:
+        """How often a worker was assigned partitions."""
+        return sum(line.startswith(f"# {worker.pid} ") for line in self._lines())
+
     def _lines(self) -> list[str]:
         path = Path(self._orders["effects"])
         return path.read_text().splitlines() if path.exists() else []

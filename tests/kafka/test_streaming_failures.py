@@ -28,6 +28,24 @@ async def test_kill_and_restart_lose_nothing(kafka: str, tmp_path: Path) -> None
 
     assert set(range(COUNT)) == farm.effects().keys()
 
+
+async def test_a_restart_takes_nothing_from_others(kafka: str, tmp_path: Path) -> None:
+    """Killed and started again on its folder, a worker gets its own partitions back; the other one keeps on working."""
+    async with Farm(kafka, tmp_path, static=True, session_timeout=45.0) as farm:
+        killed, other = farm.start("a"), farm.start("b")
+        await until(lambda: (farm.owned(killed), farm.owned(other)) == (2, 2))
+        assigned = farm.assignments(other)
+        killed.kill()
+        await ended(killed)
+        again = farm.start("a")
+        await until(lambda: farm.owned(again))
+        await farm.fill(COUNT)
+        await until(lambda: len(farm.effects()) == COUNT)
+
+        assert farm.assignments(other) == assigned
+        assert (farm.owned(again), farm.by(again) + farm.by(other)) == (2, COUNT)
+
+
 @pytest.mark.long
 async def test_scaling_repeats_and_loses_nothing(kafka: str, tmp_path: Path) -> None:
     """From one worker to two and back to one, in full work: every record has its effect exactly once."""

@@ -55,6 +55,7 @@ TUPLES = "{% set ns.l = (ns.l, ns.l) %}"
     "{{ words|join(long) }}", "{{ long.join(words) }}", "{{ long.translate({97: long}) }}", "{{ long|wordwrap(1) }}",
     "{{ tags|striptags }}", "{{ (('%(a)s' * 10000) % dict(a=long)) }}", "{{ ('{0}' * 10000).format(long) }}",
     "{{ range(99999999999)|list }}", "{% set x = [-100000000]|map(' turn')|list %}" + repeated("{{ n|abs }}" * 8),
+    "{% set x = [words]|map(' each', -100000000)|map('list')|list %}" + repeated("{{ n|abs }}" * 8),
 ])
 def test_what_takes_too_many_steps_is_ended(source):
     """Loops and calls however they are nested, and single steps that would make or look at far too much."""
@@ -69,6 +70,8 @@ def test_what_takes_too_many_steps_is_ended(source):
     ("{{ '%1000000000d'|format(1) }}", "width"), ("{{ '%*d' % (1000000000, 1) }}", "width"),
     ("{{ '{:1000000000}'.format(1) }}", "width"), ("{{ '{:{w}}'.format(1, w=1000000000) }}", "width"),
     ("{% macro m(n) %}{{ m(n) }}{% endmacro %}{{ m(1) }}", "RecursionError"),
+    ("{% set x = ['nan'|float]|map(' turn')|list %}", "ValueError"),
+    ("{% set x = [words]|map(' each', 'nan'|float)|map('list')|list %}", "ValueError"),
 ])
 def test_what_cannot_be_counted_is_refused(source, says):
     """Numbers without bounds, sums of lists, fields of any width, and macros that never come back."""

@@ -39,6 +39,15 @@ def shape(part):
 BOTH = ("alternative", "text/plain", "text/html")
 
 
+def test_every_line_of_a_mail_with_files_ends_in_crlf():
+    """Engines need not make line ends good: also what stands around files has no other."""
+    notes = File("notes, long ü.txt", "text/plain", b"a\nb\rc\r\n")
+    data = build([LOGO, TERMS, notes], "a\nb\rc\r\n", "<p>\r\n\n\r")
+
+    assert data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r")
+    assert data.endswith(b"\r\n")
+
+
 @pytest.mark.parametrize(("files", "text", "html", "expected"), [
     ([], "t", "h", BOTH),
     ([TERMS], "t", None, ("mixed", "text/plain", "application/pdf")),

@@ -121,6 +121,26 @@ def test_the_cheapest_safe_encoding(body, eight_bit, encoding):
     assert parse(build(text=body, eight_bit=eight_bit))["Content-Transfer-Encoding"] == encoding
 
 
+@pytest.mark.parametrize("before", [0, 1, 500, 997, 998, 5_000])
+@pytest.mark.parametrize("after", ["", "\n", "\nx\n", "\n" + "x" * 998])
+@pytest.mark.parametrize(("longest", "encoding"), [(998, "8bit"), (999, "quoted-printable")])
+def test_the_longest_line_counts_wherever_it_is(before, after, longest, encoding):
+    """A line of 998 octets goes as it is, one more needs encoding: at the start, in the middle and at the end."""
+    body = "x\n" * (before // 2) + "y" * (before % 2) + "\n" + "é" + "x" * (longest - 2) + after
+
+    assert parse(build(text=body, eight_bit=True))["Content-Transfer-Encoding"] == encoding
+
+
+@pytest.mark.parametrize(("text", "line"), [
+    ("a b", "a b"), (" a", "a"),
+    ("a ", "a"), ("a  b", "a b"), ("a\xa0b", "a b"), ("a\u3000", "a"), ("  ", ""), ("", ""),
+    ("a\tb", "a b"), ("é \u2028 b", "é b"),
+])
+def test_one_line(text, line):
+    """White space of any kind is one space, and none at the ends."""
+    assert one_line(text) == line
+
+
 def test_static_headers():
     """From, Reply-To, Date and Message-ID are exactly what was asked for."""
     message = parse(build())

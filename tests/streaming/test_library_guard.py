@@ -66,7 +66,7 @@ PINNED: dict[Callable[..., Any], str] = {
     manager.TableManager.on_start: "7b74bcfc24",
     mode.services.Service.stop: "745a04ab69",
     # Relied on: what becomes of an agent's error, how a topic is created, the order of a recovery, who opens a table's
-    # store, and that an idempotent batch never expires.
+    # store, that an idempotent batch never expires, and that a paused partition is passed over.
     Agent._execute_actor: "06273d92b9",
     Topic.declare: "b7eb371303",
     recovery.Recovery._restart_recovery.fun: "e7dbfde44f",
@@ -77,6 +77,7 @@ PINNED: dict[Callable[..., Any], str] = {
     rocksdb.Store.assign_partitions: "383b58c058",
     rocksdb.Store.revoke_partitions: "4b77c25809",
     rocksdb.Store.set_persisted_offset: "f80e54a7c3",
+    fetcher.Fetcher._get_actions_per_node: "fefb4e8b97",
     fetcher.Fetcher.fetched_records: "484d07c52b",
     fetcher.Fetcher.seek_to: "a1f5b31cb2",
     coordinator.GroupCoordinator._do_heartbeat: "735cc52860",

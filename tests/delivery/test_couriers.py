@@ -1,0 +1,191 @@
+"""Mails that follow one another over one connection: what comes up between the beginning of one and its message."""
+
+import asyncio
+from collections import deque
+
+import pytest
+
+from outreach_stream.domain.control import RunOrder, Subject
+from outreach_stream.domain.message import OutgoingMessage
+from outreach_stream.domain.outcomes import Accepted, InDoubt, Outcome, RecipientRejected, Transient
+from outreach_stream.domain.ports import Chain
+from outreach_stream.domain.states import RecipientStatus
+from outreach_stream.engines.memory import MemoryConnection, MemoryEngine
+
+from .conftest import EXPRESS, RUN, Sender, World, request
+
+PAUSED = RunOrder(at=0, by="test")
+
+
+class ChainingConnection(MemoryConnection):
+    """Begins each mail before the one before it has ended, as SMTP does where both go in one packet."""
+
+    def __init__(self, engine: "ChainingEngine") -> None:
+        super().__init__(engine)
+        self.engine = engine
+
+    async def hand_over_all(self, chain: Chain) -> None:
+        message = chain.next()
+        while message is not None:
+            self.engine.begun.append(message)
+            await asyncio.sleep(0.001)      # its envelope is answered
+            await self.engine.before.wait()
+            if not chain.go():
+                self.reusable = False
+                chain.ended(Transient("kept"))
+                return
+            self.handed_over = True
+            following = chain.next()
+            self.engine.coupled += following is not None
+            self.engine.attempts.append(message)
+            await asyncio.sleep(0.001)
+            if message in self.engine.breaks:
+                self.engine.breaks.clear()
+                self.reusable = False
+                raise RuntimeError("a bug")
+            outcome: Outcome = self.engine.script(message)  # type: ignore[assignment]
+            self.handed_over = False
+            chain.ended(outcome)
+            message = following
+
+
+class ChainingEngine(MemoryEngine):
+    """With a gate before messages, and a bug on demand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: deque[OutgoingMessage] = deque()
+        self.breaks: list[OutgoingMessage] = []
+        self.coupled = 0
+        self.before = asyncio.Event()
+        self.before.set()
+
+    async def acquire(self) -> ChainingConnection:
+        await self._slots.acquire()
+        return ChainingConnection(self)
+
+
+@pytest.fixture
+def engine(world: World) -> ChainingEngine:
+    """The engine of the world, with connections that chain."""
+    world.engine = engine = ChainingEngine()
+    return engine
+
+
+def recipients(engine: ChainingEngine) -> list[str]:
+    return sorted(message.recipient for message in engine.attempts)
+
+
+def everybody(count: int) -> list[str]:
+    return sorted(f"p{i}@x.example" for i in range(count))
+
+
+def begin(world: World, count: int) -> Sender:
+    sender = world.sender()
+    sender.put(*(request(i) for i in range(count)))
+    return sender
+
+
+async def test_all_are_mailed_once_over_few_connections(world: World, engine: ChainingEngine) -> None:
+    """Each has its place, its mark and its result as ever; one is at hand when another is written."""
+    world.places = 20
+    sender = begin(world, 200)
+    await sender.finish()
+
+    assert recipients(engine) == everybody(200)
+    assert {result.status for result in sender.results} == {RecipientStatus.SENT}
+    assert {result.attempts for result in sender.results} == {1}
+    assert engine.coupled
+
+
+async def test_an_order_that_comes_after_the_beginning_still_counts(world: World, engine: ChainingEngine) -> None:
+    """Its message does not go, and goes when the run is resumed, once."""
+    engine.before.clear()
+    sender = begin(world, 3)
+    await sender.until(lambda: engine.begun)
+    sender.order(Subject("run", RUN), "pause", PAUSED)
+    engine.before.set()
+    await sender.until(lambda: len(sender.put_off()) == 3)
+    assert not engine.attempts
+
+    sender.order(Subject("run", RUN), "pause", None)
+    await sender.until(lambda: len(sender.results) == 3)
+    assert recipients(engine) == everybody(3)
+    assert not any(result.possible_duplicate for result in sender.results)
+
+
+async def test_a_drain_does_not_wait_for_one_that_is_only_begun(world: World, engine: ChainingEngine) -> None:
+    """It is given back unsent and without doubt; the next process mails it."""
+    engine.before.clear()
+    sender = begin(world, 3)
+    await sender.until(lambda: engine.begun)
+    sender.begin_drain()
+    engine.before.set()
+    await sender.drain()
+    assert not engine.attempts
+
+    second = begin(world, 3)
+    await second.finish()
+    assert recipients(engine) == everybody(3)
+    assert not any(result.possible_duplicate for result in second.results)
+
+
+async def test_of_a_chain_that_breaks_only_the_one_under_way_is_in_doubt(world: World, engine: ChainingEngine) -> None:
+    """The one begun behind it was not handed over: it is mailed, and has no label."""
+    world.places = 20
+    engine.before.clear()
+    sender = begin(world, 10)
+    await sender.until(lambda: engine.begun)
+    engine.breaks.append(engine.begun[0])
+    broken = engine.begun[0].recipient
+    engine.before.set()
+    await sender.finish()
+
+    assert [result.email for result in sender.results if result.possible_duplicate] == [broken]
+    assert recipients(engine) == sorted([*everybody(10), broken])
+    assert {result.status for result in sender.results} == {RecipientStatus.SENT}
+
+
+async def test_a_refusal_in_a_chain_is_its_recipients_alone(world: World, engine: ChainingEngine) -> None:
+    """The others go on; who is refused for a moment is tried again, who is in doubt is labelled."""
+    seen: set[str] = set()
+
+    def script(message: OutgoingMessage) -> Outcome:
+        first = message.recipient not in seen
+        seen.add(message.recipient)
+        kinds = {"p1": RecipientRejected("no"), "p2": Transient("busy"), "p3": InDoubt("lost")}
+        return kinds.get(message.recipient[:2], Accepted("1")) if first else Accepted("1")
+
+    engine.script = script
+    sender = begin(world, 6)
+    await sender.finish()
+
+    ends = sender.by_index()
+    assert [ends[i].status for i in range(6)] == [RecipientStatus.SENT, RecipientStatus.FAILED] + 4 * [
+        RecipientStatus.SENT]
+    assert [ends[i].attempts for i in range(6)] == [1, 1, 2, 2, 1, 1]
+    assert [i for i in range(6) if ends[i].possible_duplicate] == [3]
+
+
+async def test_under_a_rate_none_is_begun_behind_another(world: World, engine: ChainingEngine) -> None:
+    """Its token would be older than the answer that it waits for."""
+    sender = world.sender()
+    sender.rate, sender.places = 10_000.0, 20
+    sender.put(*(request(i) for i in range(50)))
+    await sender.finish()
+
+    assert recipients(engine) == everybody(50)
+    assert not engine.coupled
+
+
+async def test_express_is_next_wherever_a_courier_comes_free(world: World, engine: ChainingEngine) -> None:
+    """What waits in bulk's queue does not hold it up."""
+    engine.before.clear()
+    sender = begin(world, 20)
+    await sender.until(lambda: engine.begun)
+    sender.put(request(500, email="express@x.example"), topic=EXPRESS)
+    engine.before.set()
+    await sender.finish()
+
+    order = [message.recipient for message in engine.attempts]
+    assert order.index("express@x.example") < 2 * world.places
