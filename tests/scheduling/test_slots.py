@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from outreach_stream.catalog.schedules import Schedule
-from outreach_stream.scheduling.slots import ready, slots
+from outreach_stream.scheduling.slots import ready, slots, to_come
 
 
 def schedule(**fields) -> Schedule:
@@ -138,3 +138,15 @@ def test_a_year_of_slots_never_repeats_an_instant():
         assert found == sorted(set(found))
         assert len(found) > 10
         assert all(later - earlier >= timedelta(minutes=15) for earlier, later in pairwise(found))
+
+
+@pytest.mark.parametrize(("after", "expected"), [
+    ("2026-06-01 05:59", ["06-01 06:00", "06-01 06:30", "06-01 07:00", "06-01 07:30", "06-01 08:00"]),
+    # In the window all that it holds back is still to come.
+    ("2026-06-01 07:45", ["06-01 06:00", "06-01 06:30", "06-01 07:00", "06-01 07:30", "06-01 08:00"]),
+    ("2026-06-01 08:00", ["06-01 08:30", "06-01 09:00", "06-01 09:30", "06-01 10:00", "06-01 10:30"]),
+])
+def test_what_waits_for_the_end_of_a_window_is_still_to_come(after: str, expected: list[str]) -> None:
+    """Its instant has passed, but nobody has triggered it."""
+    rule = schedule(cron="*/30 * * * *", quiet=[{"from": "06:00", "to": "08:00"}])
+    assert [f"{slot.at:%m-%d %H:%M}" for slot in islice(to_come(rule, utc(after)), 5)] == expected

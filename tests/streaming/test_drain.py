@@ -57,7 +57,7 @@ async def test_a_drain_is_capped(fed: FedConsumer) -> None:
 
     await fed.consumer.wait_empty()
 
-    assert 0.2 <= monotonic() - started < 1.0
+    assert 0.2 <= monotonic() - started < 20
     assert fed.consumer._new_offset(TP0) == 0
 
 
