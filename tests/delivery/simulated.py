@@ -51,4 +51,6 @@ class _Selector(selectors.DefaultSelector):
             raise RuntimeError("everybody waits for something that never happens")
         if timeout > 0:
             self._loop.now += timeout + next(self._loop.late) + 1e-9
+        else:   # a real clock goes on meanwhile, or a timer of less than it can tell would ring for ever
+            self._loop.now += 1e-9
         return super().select(0)
