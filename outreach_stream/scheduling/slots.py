@@ -45,9 +45,8 @@ def slots(schedule: Schedule, after: datetime) -> Iterator[Slot]:
 
 def to_come(schedule: Schedule, after: datetime) -> Iterator[Slot]:
     """Slots that are due later than `after`, in order; one that waits for the end of a quiet window is among them."""
-    waiting = _due(schedule, after) > after     # else there is no window that an earlier slot could still wait in
-    first = after - _LONGEST_QUIET if waiting else after
-    return (slot for slot in slots(schedule, first) if slot.due > after)
+    back = _LONGEST_QUIET if schedule.quiet else timedelta(0)
+    return (slot for slot in slots(schedule, after - back) if slot.due > after)
 
 
 def ready(schedule: Schedule, since: datetime, now: datetime) -> list[Slot]:
@@ -57,10 +56,8 @@ def ready(schedule: Schedule, since: datetime, now: datetime) -> list[Slot]:
     lateness = timedelta(seconds=schedule.max_lateness)
     if schedule.catch_up == "none":
         lateness = min(lateness, ON_TIME)
-    earliest = max(since, now - lateness)
-    back = _LONGEST_QUIET if schedule.quiet else timedelta(0)
-    found = [slot for slot in takewhile(lambda slot: slot.at <= now, slots(schedule, earliest - back))
-             if earliest < slot.due <= now]
+    begun = takewhile(lambda slot: slot.at <= now, to_come(schedule, max(since, now - lateness)))
+    found = [slot for slot in begun if slot.due <= now]
     return found[-1:] if schedule.catch_up == "latest" else found
 
 

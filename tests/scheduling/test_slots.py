@@ -150,3 +150,10 @@ def test_what_waits_for_the_end_of_a_window_is_still_to_come(after: str, expecte
     """Its instant has passed, but nobody has triggered it."""
     rule = schedule(cron="*/30 * * * *", quiet=[{"from": "06:00", "to": "08:00"}])
     assert [f"{slot.at:%m-%d %H:%M}" for slot in islice(to_come(rule, utc(after)), 5)] == expected
+
+
+def test_a_window_that_ends_while_the_clocks_change_holds_back_until_then() -> None:
+    """Berlin, 2026-03-29: 02:30 does not exist, the clock shows 03:15, and what waits for 02:30 is still to come."""
+    rule = schedule(cron="30 1 * * *", timezone="Europe/Berlin", quiet=[{"from": "01:00", "to": "02:30"}])
+    slot = next(to_come(rule, utc("2026-03-29 01:15")))
+    assert f"{slot.at:%m-%d %H:%M} {slot.due:%m-%d %H:%M}" == "03-29 00:30 03-29 01:30"
