@@ -43,6 +43,11 @@ class Capped:
     """Seconds until there may be one."""
 
 
+def engine_error(error: Exception, *, handed_over: bool) -> Outcome:
+    """What a bug in an engine comes to: it must not take the worker down, nor hide that the mail may be out."""
+    return (InDoubt if handed_over else Transient)("engine_error", type(error).__name__)
+
+
 class Witness(Protocol):
     """Who is told how far a delivery has come, and asked whether it may go on."""
 
@@ -100,10 +105,8 @@ class Attempts:
             self.desk.work.handed_over(outcome, self.clock() - began)
             self.desk.heed(outcome, began)
         except Exception as error:
-            # A bug in an engine must not take the worker down, nor hide that the mail may be out.
             log.exception("hand_over_failed", send_id=item.send_id, engine=self.desk.id)
-            kind = InDoubt if connection.handed_over else Transient
-            return kind("engine_error", type(error).__name__)
+            return engine_error(error, handed_over=connection.handed_over)
         else:
             return outcome
         finally:

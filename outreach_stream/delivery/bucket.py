@@ -110,10 +110,9 @@ class Bucket:
 
     async def take(self, express: bool = False) -> None:
         """Wait for a token and take it. Nothing is awaited between the taking and the return."""
-        if self.free:
-            self._turns.count(express)
-        else:
-            await self._turn(express)
+        if self.take_nowait(express=express):
+            return
+        await self._turn(express)
         if not self.unlimited:
             self._tokens -= 1
         self._look()

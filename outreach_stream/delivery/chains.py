@@ -1,7 +1,9 @@
 """Mail after mail over one connection, whether it can have the next one begun before the last one has ended or not."""
 
+from typing import cast
+
 from outreach_stream.domain.outcomes import Transient
-from outreach_stream.domain.ports import Chain, Connection
+from outreach_stream.domain.ports import Chain, ChainingConnection, Connection
 
 
 async def hand_over_all(connection: Connection, chain: Chain) -> None:
@@ -9,8 +11,8 @@ async def hand_over_all(connection: Connection, chain: Chain) -> None:
 
     When it raises, or is cancelled, the mails that were begun last have not `ended`.
     """
-    if (at_once := getattr(connection, "hand_over_all", None)) is not None:
-        await at_once(chain)
+    if hasattr(connection, "hand_over_all"):
+        await cast("ChainingConnection", connection).hand_over_all(chain)
         return
     while connection.reusable and (message := chain.next()) is not None:
-        chain.ended(await connection.hand_over(message) if chain.go() else Transient("kept"))
+        chain.ended(await connection.hand_over(message) if chain.go() else Transient("withheld"))

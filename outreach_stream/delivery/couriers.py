@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from outreach_stream.delivery.attempt import Witness
+from outreach_stream.delivery.attempt import Witness, engine_error
 from outreach_stream.delivery.chains import hand_over_all
 from outreach_stream.delivery.deliver import Delivery, First
+from outreach_stream.delivery.desk import Desk
 from outreach_stream.delivery.item import Item
 from outreach_stream.delivery.recorder import Delivered
 from outreach_stream.delivery.steps import End
 from outreach_stream.domain.message import OutgoingMessage
-from outreach_stream.domain.outcomes import Accepted, Failure, InDoubt, Outcome, Transient
+from outreach_stream.domain.outcomes import Accepted, Failure, Outcome
 from outreach_stream.domain.ports import Brief, Connection
 from outreach_stream.domain.states import RecipientStatus
 
@@ -63,8 +64,7 @@ class Parcel:
 class Couriers:
     """Those of one engine, during one assignment."""
 
-    delivery: Delivery
-    """As of bulk; what is asked of it is the same for express."""
+    desk: Desk
     spawn: Callable[..., asyncio.Task[None]]
     _express: deque[Parcel] = field(default_factory=deque)
     _bulk: deque[Parcel] = field(default_factory=deque)
@@ -111,7 +111,7 @@ class Couriers:
         """As many again, if mails wait though there is time for them."""
         self._timer = None
         waiting = len(self._express) + len(self._bulk)
-        under_way, size = len(self._under_way), self.delivery.desk.size
+        under_way, size = len(self._under_way), self.desk.size
         idle = asyncio.get_running_loop().time() - due < LATE_SECONDS
         most = size if idle else (size + 1) // 2
         for _ in range(min(waiting, max(1, under_way), most - under_way)):
@@ -120,24 +120,18 @@ class Couriers:
             self._look_later()
 
     async def _carry(self) -> None:
-        desk = self.delivery.desk
-        try:
-            connection = await desk.engine.acquire()
-        except Exception:
-            log.exception("acquire_failed", engine=desk.id)
-            connection = Transient("engine_error")
+        desk = self.desk
+        connection = await desk.acquire()
         if isinstance(connection, Failure):     # each finds out by itself, and waits as long as it may
             while parcel := self.pop():
                 parcel.give_back()
             return
-        desk.learn()
         tour = Tour(self, connection)
         try:
             await hand_over_all(connection, tour)
         except Exception as error:
-            # A bug in an engine must not take the worker down, nor hide that a mail may be out.
             log.exception("hand_over_failed", engine=desk.id)
-            tour.broken(type(error).__name__)
+            tour.broken(error)
         finally:
             desk.engine.release(connection)
 
@@ -147,7 +141,7 @@ class Tour:
 
     def __init__(self, couriers: Couriers, connection: Connection) -> None:
         self._couriers, self._connection = couriers, connection
-        self._desk, self._clock = couriers.delivery.desk, couriers.delivery.clock
+        self._desk, self._clock = couriers.desk, couriers.desk.clock
         self._begun: deque[Parcel] = deque()
 
     def next(self) -> OutgoingMessage | None:
@@ -193,11 +187,11 @@ class Tour:
         else:
             parcel.give_back(First(parcel.message, outcome, parcel.started))
 
-    def broken(self, error: str) -> None:
+    def broken(self, error: Exception) -> None:
         """The connection failed in a way that it should not: only the oldest may have been handed over."""
         doubted = self._connection.handed_over
         while self._begun:
-            self.ended(InDoubt("engine_error", error) if doubted else Transient("engine_error", error))
+            self.ended(engine_error(error, handed_over=doubted))
             doubted = False
 
     def _begin(self, parcel: Parcel) -> bool:

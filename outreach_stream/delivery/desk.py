@@ -105,7 +105,7 @@ class Desk:
         self._learnt = self.engine.rate if rate is None else None
         self.bucket.limit(rate or self._learnt, burst if self._learnt is None else burst or default_burst(self._learnt))
 
-    def learn(self) -> None:
+    def _learn(self) -> None:
         """A connection stands, so the provider has said what it allows, if it ever does. It takes nothing back."""
         if self.limits.rate is None and self.engine.rate not in (None, self._learnt):
             self._keep_to(None, self.limits.burst)
@@ -172,6 +172,17 @@ class Desk:
         self.bucket.scale(factor_at(self._throttle, now))
 
     # --- connections ---
+    async def acquire(self) -> Connection | Refusal:
+        """One attempt to get a connection, or why there is none. Raises nothing but `CancelledError`."""
+        try:
+            connection = await self.engine.acquire()
+        except Exception as error:
+            log.exception("acquire_failed", engine=self.id)
+            return EngineStopped("engine_error", type(error).__name__)
+        if not isinstance(connection, Failure):
+            self._learn()
+        return connection
+
     async def connect(self, given_up: Callable[[], bool]) -> Connection | Refusal:
         """A connection, or why there is none. What may pass is the engine's trouble and costs no recipient an attempt.
 
@@ -179,13 +190,8 @@ class Desk:
         """
         told = False
         while True:
-            try:
-                connection = await self.engine.acquire()
-            except Exception as error:
-                log.exception("acquire_failed", engine=self.id)
-                connection = EngineStopped("engine_error", type(error).__name__)
+            connection = await self.acquire()
             if not isinstance(connection, Failure):
-                self.learn()
                 return connection
             self.heed(connection)
             if not isinstance(connection, Transient | Throttled):

@@ -178,7 +178,7 @@ class Floor:
     def _couriers_of(self, desk: Desk) -> Couriers:
         """Those of all lanes of the engine, in this assignment."""
         if desk.id not in self._couriers:
-            self._couriers[desk.id] = Couriers(Delivery(desk, False, self._around.clock), self._around.spawn)
+            self._couriers[desk.id] = Couriers(desk, self._around.spawn)
         return self._couriers[desk.id]
 
     def _quota(self, key: LaneKey, desk: Desk) -> Quota:

@@ -36,6 +36,7 @@ class Surroundings:
     unsubscribed: bool = False
     """The recipient has left the workflow's list."""
 
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """It is at its end already: to be said again, and not sent."""

@@ -90,9 +90,8 @@ class Control:
     """All orders as far as they are known here: feed it the topic's records by `note`, in order."""
 
     def __init__(self) -> None:
-        self._orders: dict[tuple[Subject, str], AnyOrder] = {}
-        self._runs: dict[str, set[str]] = {"cancel": set(), "pause": set()}     # looked up several times for each mail
-        self._fuses: dict[str, EngineFuse] = {}
+        # By matter and whom it is about: looked up several times for each mail.
+        self._orders: dict[str, dict[str, AnyOrder]] = {matter: {} for _, matter in _MODELS}
         self.listeners: list[Listener] = []
         """Called after each change with whom it is about; must not wait or raise."""
 
@@ -100,45 +99,36 @@ class Control:
         """Take in one record; raises ValueError for one that cannot be read, which then changes nothing."""
         subject, matter, order = read_order(key, value)
         if order is None:
-            self._orders.pop((subject, matter), None)
+            self._orders[matter].pop(subject.id, None)
         else:
-            self._orders[subject, matter] = order
-        self._look_up_by(subject, matter)
+            self._orders[matter][subject.id] = order
         for listener in self.listeners:
             listener(subject)
 
-    def _look_up_by(self, subject: Subject, matter: str) -> None:
-        order = self._orders.get((subject, matter))
-        if subject.kind == "run":
-            (self._runs[matter].add if order else self._runs[matter].discard)(subject.id)
-        elif isinstance(order, EngineFuse):
-            self._fuses[subject.id] = order
-        elif matter == "fuse":
-            self._fuses.pop(subject.id, None)
-
     def cancelled(self, run_id: str) -> bool:
         """Nobody of the run is to be mailed any more."""
-        return run_id in self._runs["cancel"]
+        return run_id in self._orders["cancel"]
 
     def paused(self, run_id: str) -> bool:
         """Nobody of the run is to be mailed until it is resumed; its deadline goes on."""
-        return run_id in self._runs["pause"]
+        return run_id in self._orders["pause"]
 
     def fuse(self, engine: str) -> EngineFuse | None:
         """Why nothing is handed to the engine; None: it has not stopped."""
-        return self._fuses.get(engine)
+        order = self._orders["fuse"].get(engine)
+        return order if isinstance(order, EngineFuse) else None
 
     def throttle(self, engine: str) -> EngineThrottle | None:
         """What its provider asked for last."""
-        order = self._orders.get((Subject("engine", engine), "throttle"))
+        order = self._orders["throttle"].get(engine)
         return order if isinstance(order, EngineThrottle) else None
 
     @property
     def engines(self) -> set[str]:
         """Of whom something is ordered."""
-        return {subject.id for subject, _ in self._orders if subject.kind == "engine"}
+        return {*self._orders["fuse"], *self._orders["throttle"]}
 
     def ordered(self, run_id: str) -> list[bytes]:
         """The keys under which something is ordered about the run."""
         subject = Subject("run", run_id)
-        return [control_key(subject, matter) for matter in ("cancel", "pause") if (subject, matter) in self._orders]
+        return [control_key(subject, matter) for matter in ("cancel", "pause") if run_id in self._orders[matter]]

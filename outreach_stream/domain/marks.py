@@ -51,9 +51,8 @@ class Marks:
 
     def untouched(self, index: int) -> bool:
         """Whether no bit of the recipient's is set."""
-        sent, failed, *rest = self.bits
-        together = sent | failed
-        for bits in rest:
+        together = 0
+        for bits in self.bits:
             together |= bits
         return not together >> index & 1
 

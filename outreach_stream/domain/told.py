@@ -1,4 +1,4 @@
-"""A `SendResult` as a sender writes it, once for each mail: a sixth of what it costs to make the model and dump it."""
+"""A `SendResult` as a sender writes it: for every mail, and so without making the model and dumping it."""
 
 from dataclasses import dataclass, fields
 from operator import attrgetter

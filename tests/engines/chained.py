@@ -38,6 +38,15 @@ ANSWERS = {
 """By the recipient's name: the answers to MAIL, RCPT, DATA and the dot."""
 
 
+async def asked(reader, writer):
+    """A server by hand: past its greeting, with the commands of the first mail read and answered in one packet."""
+    writer.write(b"220 x\r\n")
+    await reader.readline()
+    writer.write(b"250-x\r\n250 PIPELINING\r\n")
+    await reader.readuntil(b"DATA\r\n")
+    writer.write(ENVELOPE)
+
+
 def mail(name: str, content: bytes = PLAIN):
     return raw("<1@s>", f"{name}@s.example", f"{name}@r.example", content)
 

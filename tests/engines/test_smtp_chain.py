@@ -14,7 +14,7 @@ from outreach_stream.domain.outcomes import (
     Transient,
 )
 from outreach_stream.engines import smtp_transaction
-from tests.engines.chained import ENVELOPE, Queue, Server, chained, lent, mail, written
+from tests.engines.chained import Queue, Server, asked, chained, lent, mail, written
 
 MEANING = {
     "fine": (Accepted, None), "mail": (SenderBlocked, "mail_550_5.7.1"), "mail-busy": (Transient, "mail_451_4.3.0"),
@@ -113,11 +113,7 @@ async def test_only_whose_body_was_written_is_in_doubt(name, reason):
 async def test_a_silent_server_leaves_one_in_doubt():
     """No answer to a body in time, nor to the commands after it."""
     async def serve(reader, writer):
-        writer.write(b"220 x\r\n")
-        await reader.readline()
-        writer.write(b"250-x\r\n250 PIPELINING\r\n")
-        await reader.readuntil(b"DATA\r\n")
-        writer.write(ENVELOPE)
+        await asked(reader, writer)
         await reader.read(-1)
     limits = {"command": "100ms", "data": "200ms"}
     async with chained(serve=serve, timeouts=limits) as (engine, _), lent(engine) as connection:
@@ -207,11 +203,7 @@ async def test_at_most_two_have_not_ended_when_it_is_cancelled(answered, kinds):
     reached = asyncio.Event()
 
     async def serve(reader, writer):
-        writer.write(b"220 x\r\n")
-        await reader.readline()
-        writer.write(b"250-x\r\n250 PIPELINING\r\n")
-        await reader.readuntil(b"DATA\r\n")
-        writer.write(ENVELOPE)
+        await asked(reader, writer)
         await reader.readuntil(b"DATA\r\n")
         writer.write(answered)
         reached.set()
