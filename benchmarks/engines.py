@@ -5,7 +5,6 @@
 The server is the local inbox, as SMTP server or as the provider's API, in a process of its own.
 """
 
-import argparse
 import asyncio
 import json
 import statistics
@@ -15,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from asking import answer, parser, positive
 from clients.bare import BARE, ID, KEY, MAILGUN_DOMAIN, REGION, SECRET, Loop
 from clients.mails import LARGE, prepared
 
@@ -86,22 +86,17 @@ def run(kind: str, messages: int, connections: int, rounds: int) -> list[dict[st
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kinds", nargs="*", metavar="KIND", default=list(CONFIGS))
-    parser.add_argument("--messages", type=int, default=3_000)
-    parser.add_argument("--connections", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    options = parser(__doc__, rounds=3)
+    options.add_argument("kinds", nargs="*", metavar="KIND", default=list(CONFIGS), help="engines (default: all)")
+    options.add_argument("--messages", type=positive, default=3_000, help="of each round (default: 3000)")
+    options.add_argument("--connections", type=positive, default=20, help="of each client (default: 20)")
+    asked = options.parse_args()
     rows = [row for kind in asked.kinds for row in run(kind, asked.messages, asked.connections, asked.rounds)]
-    if asked.json:
-        print(json.dumps(rows))
-        return
-    print(f"{asked.messages:,} messages of {LARGE:,} bytes, {asked.connections} connections, median of {asked.rounds}")
-    print(f"{'kind':<9} {'client':<22} {'msg/s':>7} {'CPU µs/msg':>11} {'engine is':>10}")
-    for row in rows:
-        print(f"{row['kind']:<9} {row['client']:<22} {row['per_second']:>7,} {row['client_cpu_us']:>11} "
-              f"{row['ratio']:>9}x")
+    answer(asked, rows, lambda: [
+        f"{asked.messages:,} messages of {LARGE:,} bytes, {asked.connections} connections, median of {asked.rounds}",
+        f"{'kind':<9} {'client':<22} {'msg/s':>7} {'CPU µs/msg':>11} {'engine is':>10}",
+        *(f"{row['kind']:<9} {row['client']:<22} {row['per_second']:>7,} {row['client_cpu_us']:>11} "
+          f"{row['ratio']:>9}x" for row in rows)])
 
 
 if __name__ == "__main__":

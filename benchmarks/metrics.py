@@ -3,12 +3,11 @@
     python benchmarks/metrics.py [--engines 10] [--json]
 """
 
-import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable, Iterable
 
+from asking import answer, parser, positive
 from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -55,10 +54,9 @@ def measured(work: Callable[[], object], times: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engines", type=int, default=10)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--engines", type=positive, default=10, help="of the sender that is scraped (default: 10)")
+    asked = options.parse_args()
     floor, work, ends = StillFloor(asked.engines), Work(), Ends()
 
     class OfFloor(Collector):
@@ -68,12 +66,10 @@ def main() -> None:
     row = {"counting_us_per_mail": round(measured(lambda: count_one(work, ends), MAILS) * 1e6, 2),
            "loop_ms_per_scrape": round(measured(lambda: list(of_floor(floor)), SCRAPES) * 1e3, 2),
            "all_ms_per_scrape": round(measured(lambda: generate_latest(OfFloor()), SCRAPES) * 1e3, 2)}
-    if asked.json:
-        print(json.dumps(row))
-        return
-    print(f"{row['counting_us_per_mail']} µs CPU to count one mail")
-    print(f"{asked.engines} engines: {row['all_ms_per_scrape']} ms CPU a scrape, "
-          f"{row['loop_ms_per_scrape']} ms of them in the event loop")
+    answer(asked, row, lambda: [
+        f"{row['counting_us_per_mail']} µs CPU to count one mail",
+        (f"{asked.engines} engines: {row['all_ms_per_scrape']} ms CPU a scrape, "
+        f"{row['loop_ms_per_scrape']} ms of them in the event loop")])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Microseconds per message: the standard library's EmailMessage, and our skeleton. `python benchmarks/mime.py`."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -13,7 +13,8 @@ from outreach_stream.catalog.folder import FolderCatalog
 from outreach_stream.catalog.spec import WorkflowSpec, freeze
 from outreach_stream.cli.bench.stage import COLUMNS, person
 from outreach_stream.domain.events import SendRequested
-from outreach_stream.domain.message import File, Mailbox
+from outreach_stream.domain.message import File, Mailbox, OutgoingMessage
+from outreach_stream.domain.ports import Unrenderable
 from outreach_stream.recipients.intake import Recipient
 from outreach_stream.rendering.composer import SpecComposer
 from outreach_stream.rendering.mime import MessageSkeleton, skeleton_of
@@ -26,6 +27,8 @@ ADA = Recipient("ada@example.org", "Ada Lovelace", {
 })
 MESSAGE_ID, DATE = "<run.0.1@hazel.example.com>", datetime(2026, 3, 1, tzinfo=UTC)
 SECOND = int(DATE.timestamp())
+GROUP = 32
+"""Mails that a sender composes at once."""
 
 
 def microseconds(make: Callable[[], object], times: int) -> float:
@@ -49,6 +52,11 @@ def requests(spec: WorkflowSpec, count: int) -> list[SendRequested]:
             name=str(row.pop("name")), variables={**spec.bind({}), **row}, spec=spec.digest, engine="bench",
             deadline=0))
     return made
+
+
+def written(messages: Sequence[OutgoingMessage | Unrenderable]) -> list[bytes]:
+    """What a server with 8BITMIME is given of them."""
+    return [message.mime(eight_bit=True) for message in messages if isinstance(message, OutgoingMessage)]
 
 
 def main() -> None:
@@ -83,6 +91,10 @@ def main() -> None:
     print(f"a sender: compose              {took:8.1f} µs")
     took = microseconds(lambda: composer.compose(next(due), SECOND).mime(eight_bit=True), 5_000)
     print(f"a sender: compose, write 8bit  {took:8.1f} µs")
+    people = requests(spec, 960)
+    groups = cycle([people[start:start + GROUP] for start in range(0, len(people), GROUP)])
+    took = microseconds(lambda: written(composer.compose_all(next(groups), SECOND)), 200) / GROUP
+    print(f"a sender: groups of {GROUP}, write 8bit {took:4.1f} µs")
     html = rendered.html or ""
     print(f"text made of {len(html):,} bytes of html {microseconds(lambda: plain_text(html), 200):8.1f} µs")
     loaded = MessageSkeleton(Mailbox("hello@hazel.example.com"), files=[

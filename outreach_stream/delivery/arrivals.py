@@ -73,9 +73,15 @@ class Arrivals:
             self._due.extend(self._raised())
             if self._due:
                 return self._due.popleft()
-            if self._queue and len(self._put_off) < MOST_PUT_OFF:
-                return self._queue.popleft()
+            if (item := self.next_if(lambda _: True)) is not None:
+                return item
             await self._stir()
+
+    def next_if(self, wanted: Callable[[Item], bool]) -> Item | None:
+        """The next one of those that came as records, if there is one and it is `wanted`."""
+        if self._queue and len(self._put_off) < MOST_PUT_OFF and wanted(self._queue[0]):
+            return self._queue.popleft()
+        return None
 
     def following(self, item: Item) -> Iterator[Item]:
         """Those of the same workflow right behind it that may be in work together with it."""

@@ -1,6 +1,7 @@
 """The rate of one engine in this process: a token bucket that a stall cannot fill."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from math import inf
 from time import monotonic
@@ -102,6 +103,13 @@ class Bucket:
     def paused(self) -> bool:
         """Whether the provider has asked for a pause that is not over."""
         return self._clock() < self._paused_until
+
+    def within(self, seconds: float) -> int:
+        """How many mails may go within so long, if nobody else wants to; without a limit, any number."""
+        if self.unlimited:
+            return sys.maxsize
+        self._settle(self._clock())
+        return int(self._tokens + seconds * self._rate * self._factor)
 
     @property
     def free(self) -> bool:

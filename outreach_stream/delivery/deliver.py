@@ -2,16 +2,17 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 import structlog
 
 from outreach_stream.delivery.attempt import Attempts, Capped, Kept, Witness
-from outreach_stream.delivery.desk import Desk, Slot
+from outreach_stream.delivery.desk import Desk
 from outreach_stream.delivery.item import History, Item
 from outreach_stream.delivery.recorder import Delivered
+from outreach_stream.delivery.slots import Slot
 from outreach_stream.delivery.steps import Again, End, Later, SoFar, Stop, after, unsent
 from outreach_stream.domain.clock import Clock
 from outreach_stream.domain.message import OutgoingMessage
@@ -115,6 +116,17 @@ class Delivery:
             return f"template: {type(error).__name__}"
         self.desk.work.rendering.note(perf_counter() - began)
         return message
+
+    def compose_all(self, items: Sequence[Item], brief: Brief, now: float) -> list[OutgoingMessage | None]:
+        """The mails of several requests of one workflow; None: `compose` says why there is none."""
+        began = perf_counter()
+        try:
+            made = brief.composer.compose_all([item.request for item in items], now)
+        except Exception:  # each finds out by itself whether it is the one
+            log.exception("compose_failed", count=len(items))
+            return [None] * len(items)
+        self.desk.work.rendering.note((perf_counter() - began) / len(items), len(items))
+        return [None if isinstance(message, Unrenderable) else message for message in made]
 
     def _kept(self, step: Later | Stop, history: History) -> TryLater | Halted:
         """No end, but nothing more in this holding."""

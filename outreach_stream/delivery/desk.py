@@ -206,28 +206,3 @@ class Desk:
                     break
             else:
                 return connection
-
-
-class Slot:
-    """A place at a desk, given up while nothing is on the wire."""
-
-    __slots__ = ("_desk", "_express", "_held")
-
-    def __init__(self, desk: Desk, *, express: bool = False) -> None:
-        self._desk, self._express, self._held = desk, express, False
-
-    @property
-    def at_hand(self) -> bool:
-        """Whether it need not be waited for."""
-        return self._desk.places.free > 0
-
-    async def take(self) -> None:
-        """Wait for a place."""
-        await self._desk.places.take(express=self._express)
-        self._held = True
-
-    def give(self) -> None:
-        """Leave the place; nothing if there is none."""
-        if self._held:
-            self._held = False
-            self._desk.places.give()

@@ -30,6 +30,17 @@ async def insisted(batch: Ledgered, write: Callable[[], Awaitable[None]], count:
     return False
 
 
+async def acknowledged(item: Item, write: Callable[[], Awaitable[None]]) -> bool:
+    """Acknowledge a claimed request when what is written of it is durable; False: it is not ours any more."""
+    try:
+        if written := await insisted(item.batch, write):
+            item.batch.done(item.i)
+    except asyncio.CancelledError:
+        item.batch.release(item.i)  # the partition leaves, and a drain need not wait for what nobody does
+        raise
+    return written
+
+
 class Entered[W](NamedTuple):
     """An item, what is to be written of it, its lane's record, and whom to tell when that is durable."""
 

@@ -38,9 +38,12 @@ class History(NamedTuple):
 NEW = History()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Item:
-    """Record `i` of a batch, at `offset` of its lane; or a request that was put off, under a batch of its own."""
+    """Record `i` of a batch, at `offset` of its lane; or a request that was put off, under a batch of its own.
+
+    Never changed; not frozen, since one is made for each mail, and that would take three times as long.
+    """
 
     batch: Ledgered
     i: int
@@ -57,7 +60,7 @@ class Item:
 
     def __post_init__(self) -> None:
         request = self.request
-        object.__setattr__(self, "key", (request.run_id, request.chunk, request.index))
+        self.key = request.run_id, request.chunk, request.index
 
     def expired(self, now: float) -> bool:
         """Whether its run's deadline has passed."""

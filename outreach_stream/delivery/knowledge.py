@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from outreach_stream.delivery.covering import Covering
-from outreach_stream.delivery.item import Item
+from outreach_stream.delivery.item import NEW, Item
 from outreach_stream.delivery.lane_parts import LaneParts
 from outreach_stream.delivery.quota import Caps
 from outreach_stream.delivery.sent import marks_key, moves_key
@@ -33,11 +33,28 @@ class Knowledge:
             marked = marks.has(Mark.DOUBTED, index)
             if (end := marks.end(index)) is not None:
                 return Facts(end, doubted=marked)
-        moved = brief is not None and len(brief.policy.routes) > 1 and record.marks(
-            moves_key(request.engine, request.run_id, request.chunk)).has(Mark.MOVED, index)
+        moved = brief is not None and self._moved(item, brief.policy)
         maybe = request.skip is None and self.covering.maybe_sent(item)
         return Facts(doubted=marked or maybe or request.doubted, lost=maybe or (marked and not request.doubted),
                      moved=moved)
+
+    def usual(self, item: Item, brief: Brief) -> bool:
+        """Whether it may go at once, and nothing else is to be said of it: so it is with most.
+
+        What `facts`, `standing` and what is asked after them come to then; it makes nothing, since it is asked for each
+        mail. Caps are no usual case.
+        """
+        request, record, policy, now = item.request, self.parts.record, brief.policy, self.parts.delivery.clock()
+        return (item.offset is not None and item.history is NEW and item.due <= now < request.deadline
+                and request.skip is None and not request.doubted and self.parts.quota.caps == NO_CAPS
+                and record.marks(marks_key(request.run_id, request.chunk)).untouched(request.index)
+                and not self.covering.maybe_sent(item) and not self.halting(item, policy)
+                and not self._moved(item, policy))
+
+    def _moved(self, item: Item, policy: Policy) -> bool:
+        request = item.request
+        return len(policy.routes) > 1 and self.parts.record.marks(
+            moves_key(request.engine, request.run_id, request.chunk)).has(Mark.MOVED, request.index)
 
     def surroundings(self, item: Item, policy: Policy) -> Surroundings:
         """What is ordered about its run, how the engine is, and whether the recipient has left its list, now."""
@@ -59,6 +76,10 @@ class Knowledge:
         policy = NOT_IN_VIEW if brief is None else brief.policy
         around = self.surroundings(item, policy)
         return standing(item.request, facts, policy, around, express=self.parts.delivery.express)
+
+    def on_wire(self, item: Item) -> None:
+        """It may have been sent from now on."""
+        self.covering.on_wire(item)
 
     async def doubt(self, item: Item) -> None:
         """Have it on record that it may have been sent."""
@@ -91,7 +112,7 @@ class LaneWitness:
 
     def on_wire(self) -> None:
         """It may have been sent from now on."""
-        self.knowledge.covering.on_wire(self.item)
+        self.knowledge.on_wire(self.item)
 
     def off_wire(self) -> None:
         """It was not accepted, or its doubt is durable."""

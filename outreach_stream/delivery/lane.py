@@ -1,7 +1,6 @@
 """One engine's requests in one lane, during one assignment: begun in offset order, ended in any, never twice."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,20 +9,17 @@ from outreach_stream.delivery.arrivals import Arrivals
 from outreach_stream.delivery.couriers import Parcel
 from outreach_stream.delivery.covering import Covering
 from outreach_stream.delivery.deliver import First, Halted, TryLater
-from outreach_stream.delivery.desk import Slot
-from outreach_stream.delivery.groups import Entered, insisted
+from outreach_stream.delivery.groups import Entered, acknowledged
 from outreach_stream.delivery.item import NEW, Item, ItemKey, LaneKey
 from outreach_stream.delivery.knowledge import Knowledge, LaneWitness
-from outreach_stream.delivery.lane_parts import LaneParts
+from outreach_stream.delivery.lane_parts import SPEC_SECONDS, LaneParts, Running
 from outreach_stream.delivery.later import Entry, PutOff
 from outreach_stream.delivery.mover import Moved
 from outreach_stream.delivery.recorder import Delivered
+from outreach_stream.delivery.slots import Slot, Slots
 from outreach_stream.delivery.standing import Facts, Go, Known, Move, Park, Standing
 from outreach_stream.delivery.steps import End
 from outreach_stream.domain.ports import Brief
-
-SPEC_SECONDS = 30.0
-"""Until a request is looked at again whose spec is not in view."""
 
 
 class Lane:
@@ -40,8 +36,8 @@ class Lane:
         self._covering = Covering(parts.table, key, self._put_off)
         self._knowledge = Knowledge(parts, self._covering)
         self._open: dict[ItemKey, list[Item]] = {}
-        self._slots: dict[ItemKey, Slot] = {}
-        self._at_work: set[asyncio.Task[None]] = set()
+        self._slots = Slots(parts.delivery.desk, express=parts.delivery.express)
+        self._at_work: set[Running] = set()
         self.load = self._arrivals.load
         """How many requests it has."""
         self._begun, self._beginner = False, parts.spawn(self._run())
@@ -74,8 +70,7 @@ class Lane:
         """The partition has left: stop everything. What is cut off on the wire stays covered, thus in doubt."""
         for task in (self._beginner, *self._at_work):
             task.cancel()
-        for key in list(self._slots):
-            self._leave(key)
+        self._slots.leave_all()
 
     # --- one request ---
     async def _run(self) -> None:
@@ -103,6 +98,9 @@ class Lane:
             await self._acknowledge(item)
             return
         brief = await self._parts.brief(item.request.spec)
+        if brief is not None and self._knowledge.usual(item, brief):
+            await self._start(item, brief)
+            return
         facts = self._knowledge.facts(item, brief)
         step = self._knowledge.standing(item, facts, brief)
         if not isinstance(step, Go):
@@ -114,27 +112,39 @@ class Lane:
         elif wait := await self._knowledge.units():
             await self._defer(item, self._now() + wait)
         else:
-            await self._start(item, facts, brief)
+            await self._start(item, brief, doubted=facts.doubted)
 
-    async def _start(self, item: Item, facts: Facts, brief: Brief) -> None:
-        slot = self._slots[item.key] = Slot(self._parts.delivery.desk, express=self._parts.delivery.express)
-        await slot.take()
-        if facts.doubted:
+    async def _start(self, item: Item, brief: Brief, *, doubted: bool = False) -> None:
+        slot = await self._slots.take(item.key)
+        if doubted:
             await self._knowledge.doubt(item)
         # Where what is in doubt is held, each is covered by itself, and not before its turn: none is held for having
         # stood behind another.
         resend = brief.policy.resends(express=self._parts.delivery.express)
         await self._covering.cover(item, self._arrivals.following(item) if resend else ())
-        if facts.doubted or item.history != NEW:
-            self._spawn(self._deliver(item, brief, slot, doubted=facts.doubted))
+        if doubted or item.history != NEW:
+            self._spawn(self._deliver(item, brief, slot, doubted=doubted))
         else:
-            witness = LaneWitness(self._knowledge, item, brief.policy)
-            self._parts.couriers.put(
-                Parcel(item, brief, witness, self._parts.delivery, self._conclude, self._given_back))
+            self._parts.couriers.put([self._parcel(item, brief), *self._more(item, brief)],
+                                     express=self._parts.delivery.express)
+
+    def _more(self, item: Item, brief: Brief) -> Iterator[Parcel]:
+        """Those behind it that can start at once: covered by now, of the same workflow, and there is a place."""
+        def starts(other: Item) -> bool:
+            return (other.request.spec == item.request.spec and other.batch.live and other.key not in self._open
+                    and other.key not in self._put_off and self._covering.covers(other)
+                    and self._knowledge.usual(other, brief) and self._slots.take_nowait(other.key))
+
+        while (other := self._arrivals.next_if(starts)) is not None:
+            self._open[other.key] = []
+            yield self._parcel(other, brief)
+
+    def _parcel(self, item: Item, brief: Brief) -> Parcel:
+        return Parcel(item, brief, self._knowledge, self._parts.delivery, self._conclude, self._given_back)
 
     def _given_back(self, parcel: Parcel, first: First | None) -> None:
         """It goes by itself. Its lane may have been closed meanwhile."""
-        if slot := self._slots.get(parcel.item.key):
+        if slot := self._slots.of(parcel.item.key):
             self._spawn(self._deliver(parcel.item, parcel.brief, slot, doubted=False, first=first))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -188,7 +198,7 @@ class Lane:
                 self._conclude(item, Delivered(step, item.history.attempts, facts.doubted))
 
     def _conclude(self, item: Item, delivered: Delivered) -> None:
-        self._parts.recorder.put(Entered(item, delivered, self._parts.record, self._written, self._leave))
+        self._parts.recorder.put(Entered(item, delivered, self._parts.record, self._written, self._slots.leave))
 
     async def _defer(self, item: Item, until: float) -> None:
         """Wait until then, or until it is woken. What is put off already, and not covered, need not be written."""
@@ -215,15 +225,10 @@ class Lane:
 
     async def _finish(self, item: Item, write: Callable[[], Awaitable[None]]) -> None:
         """Acknowledge a claimed request when its entry is durable."""
-        try:
-            if await insisted(item.batch, write):
-                item.batch.done(item.i)
-                self._closed(item)
-            else:
-                self._drop(item)
-        except asyncio.CancelledError:
-            item.batch.release(item.i)  # the partition leaves, and a drain need not wait for what nobody does
-            raise
+        if await acknowledged(item, write):
+            self._closed(item)
+        else:
+            self._drop(item)
 
     def _written(self, item: Item) -> None:
         if item.key in self._put_off:
@@ -234,16 +239,11 @@ class Lane:
         """What was to be said of it is durable."""
         self._arrivals.finish(item)
         self._covering.forget(item)
-        self._leave(item.key)
+        self._slots.leave(item.key)
         self._arrivals.again(self._open.pop(item.key, []))
 
     def _drop(self, item: Item) -> None:
         """The partition leaves: it is delivered again, or its entry is due again."""
         item.batch.release(item.i)
         self._open.pop(item.key, None)
-        self._leave(item.key)
-
-    def _leave(self, key: ItemKey) -> None:
-        """Give up a place: when the mark is durable, so that a crash repeats no more than the places."""
-        if slot := self._slots.pop(key, None):
-            slot.give()
+        self._slots.leave(item.key)

@@ -19,7 +19,11 @@ from outreach_stream.domain.ports import Brief, Copies, Ledgered, SpecAway
 
 log = structlog.get_logger()
 
-type Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+SPEC_SECONDS = 30.0
+"""Until a request is looked at again whose spec is not in view."""
+
+type Running = asyncio.Task[None]
+type Spawn = Callable[[Coroutine[Any, Any, None]], Running]
 """Runs a coroutine as a task whose failure stops the worker: a lane that stands still would say nothing."""
 type Briefs = Callable[[str], Coroutine[Any, Any, Brief]]
 """What is to be known of a spec, by digest; waits for one that has not been seen yet, but not long: `SpecAway`."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from outreach_stream.delivery.groups import Entered, Groups
 from outreach_stream.delivery.item import Item
@@ -18,8 +18,7 @@ type Publish = Callable[[Sequence[Told]], Awaitable[None]]
 """Publishes results; returns when they are durable; raises when they are not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """The end of a delivery, and what is known of the way there."""
 
     end: End

@@ -83,11 +83,16 @@ class Places:
 
     async def take(self, express: bool = False) -> None:
         """Wait for a place; one `give` for each."""
-        if self.free:
-            self.free -= 1
-            self._turns.count(express)
-        else:
+        if not self.take_nowait(express=express):
             await self._turns.wait(express)
+
+    def take_nowait(self, *, express: bool = False) -> bool:
+        """Take a place, if there is one: then nobody waits."""
+        if not self.free:
+            return False
+        self.free -= 1
+        self._turns.count(express)
+        return True
 
     def give(self) -> None:
         """Leave a place to who is next."""

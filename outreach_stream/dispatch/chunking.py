@@ -1,6 +1,6 @@
 """Cutting a stream of recipients into chunks: the frozen snapshot of who gets the mail."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -45,7 +45,7 @@ class Chunker:
         self._doubted: list[int] = []
         self._room = self._capacity
 
-    def add(self, email: str, name: str | None, values: Sequence[Any], *, doubted: bool = False) -> bytes | None:
+    def add(self, email: str, name: str | None, values: Iterable[Any], *, doubted: bool = False) -> bytes | None:
         """Take a recipient; one whose row is no JSON or larger than a chunk is skipped.
 
         `doubted`: may have been mailed already, by the run that this one replays.
@@ -54,14 +54,18 @@ class Chunker:
             row = orjson.dumps([email, name, *values])
         except TypeError as error:
             return self.skip(email, f"a value cannot be written as JSON: {error}")
-        if len(row) + _PLACE >= self._capacity:
-            return self.skip(email, f"its row has {len(row):,} bytes, more than fit into a chunk")
-        full = self._close_unless_fits(row)
+        full = None
+        if self._count == CHUNK_SIZE or len(row) + 1 + _PLACE > self._room:
+            if len(row) + _PLACE >= self._capacity:
+                return self.skip(email, f"its row has {len(row):,} bytes, more than fit into a chunk")
+            full = self.close()
+        self._room -= len(row) + 1
         if doubted:
             self._doubted.append(self._count)
             self._room -= _PLACE
-        self._rows += row
-        self._rows += b","
+        rows = self._rows
+        rows += row
+        rows += b","
         self._count += 1
         self.total += 1
         return full
@@ -70,17 +74,13 @@ class Chunker:
         """Note somebody who gets no mail."""
         address = email[:_LONGEST_SKIPPED].encode(errors="replace").decode()
         pair = orjson.dumps([address, reason[:_LONGEST_SKIPPED].encode(errors="replace").decode()])
-        full = self._close_unless_fits(pair)
+        full = None
+        if self._count == CHUNK_SIZE or len(pair) + 1 + _PLACE > self._room:
+            full = self.close()
+        self._room -= len(pair) + 1
         self._left_out += pair
         self._left_out += b","
         self.skipped += 1
-        return full
-
-    def _close_unless_fits(self, item: bytes) -> bytes | None:
-        full = None
-        if self._count == CHUNK_SIZE or len(item) + 1 + _PLACE > self._room:
-            full = self.close()
-        self._room -= len(item) + 1
         return full
 
     def close(self) -> bytes | None:

@@ -2,16 +2,17 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Self
 
 from outreach_stream.dispatch.ports import Span
+from outreach_stream.domain.identity import CHUNK_SIZE
 
 SLICES_PER_SECOND = 4
-LARGEST_SLICE = 500
-"""Recipients of one run expanded at a time, however fast the engine: milliseconds of work between two turns."""
+LARGEST_SLICE = CHUNK_SIZE
+"""Recipients of one run expanded at a time, however fast the engine: a chunk, milliseconds of work between two turns.
+Smaller ones cost more: each is a record batch for every lane and a note in the table, and one is awaited at a time."""
 OPEN_WINDOW = 2_000
 """Requests per lane ahead of an engine without a limit, or of those that are to end without touching the engine."""
 LEAST_WINDOW = 2
@@ -85,13 +86,10 @@ class Backlog:
         """Nothing was put or finished for so long that a report may have been lost."""
         return now - self._moved_at >= PROBE_AFTER
 
-    def room(self, lanes: Iterable[int], most: int, window: int, now: float) -> int:
-        """How many of the next requests, `most` at most, fit when they go to `lanes` in this order."""
-        left: dict[int, int] = {}
-        for count, lane in enumerate(islice(lanes, most)):
-            if lane not in left:
-                left[lane] = window - self.unfinished(lane, now)
-            if left[lane] <= 0:
-                return count
-            left[lane] -= 1
-        return most
+    def room(self, lanes: Sequence[int], most: int, window: int, now: float) -> int:
+        """How many of the next requests, `most` at most, fit when they go to `lanes`, all different, again and again.
+
+        A lane with room for n is met too often after n rounds, at its place in the next.
+        """
+        return min(most, *(max(0, window - self.unfinished(lane, now)) * len(lanes) + place
+                           for place, lane in enumerate(lanes)))

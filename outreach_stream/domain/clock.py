@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
@@ -13,6 +14,7 @@ type Clock = Callable[[], float]
 wall_clock: Clock = time.time
 
 
+@lru_cache(maxsize=64)  # what happens in a group happens at one moment
 def iso(seconds: float) -> str:
     """A moment as RFC 3339 in UTC with milliseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -58,19 +58,28 @@ class Marks:
 
     def end(self, index: int) -> RecipientStatus | None:
         """The recipient's end, the strongest where copies disagree; None: none yet."""
-        return next((status for mark, status in STATUS_OF.items() if self.has(mark, index)), None)
+        bit = 1 << index
+        for mark, status in STATUS_OF.items():
+            if self.bits[mark] & bit:
+                return status
+        return None
 
     def merge(self, other: "Marks") -> None:
         """Take over what another copy knows."""
         self.bits = [mine | theirs for mine, theirs in zip(self.bits, other.bits, strict=True)]
 
+    def ends(self) -> dict[RecipientStatus, int]:
+        """The recipients by end, as bits, each under its strongest."""
+        ends, ended = {}, 0
+        for mark, status in STATUS_OF.items():
+            bits = self.bits[mark]
+            ends[status] = bits & ~ended
+            ended |= bits
+        return ends
+
     def counts(self) -> dict[RecipientStatus, int]:
         """Recipients by end, each counted once, under its strongest."""
-        counts, counted = {}, 0
-        for mark, status in STATUS_OF.items():
-            counts[status] = (self.bits[mark] & ~counted).bit_count()
-            counted |= self.bits[mark]
-        return counts
+        return {status: bits.bit_count() for status, bits in self.ends().items()}
 
     def possible_duplicates(self) -> int:
         """Of those sent, how many were in doubt before."""
@@ -78,16 +87,19 @@ class Marks:
 
     def encode(self) -> bytes:
         """A byte that says which maps follow, then those; most chunks need one or two of eight."""
-        present = [mark for mark in Mark if self.bits[mark]]
-        head = sum(1 << mark for mark in present).to_bytes(1)
-        return head + b"".join(self.bits[mark].to_bytes(_MAP_BYTES, "little") for mark in present)
+        head, maps = 0, []
+        for mark, bits in enumerate(self.bits):     # not the enumeration's members: those are slow, and this is often
+            if bits:
+                head |= 1 << mark
+                maps.append(bits.to_bytes(_MAP_BYTES, "little"))
+        return head.to_bytes(1) + b"".join(maps)
 
     @classmethod
     def decode(cls, data: bytes) -> "Marks":
         """The marks that `encode` wrote; what follows them is left alone."""
-        marks, at = cls(), 1
-        for mark in Mark:
-            if data[0] >> mark & 1:
+        marks, at, head = cls(), 1, data[0]
+        for mark in range(len(marks.bits)):
+            if head >> mark & 1:
                 marks.bits[mark] = int.from_bytes(data[at:at + _MAP_BYTES], "little")
                 at += _MAP_BYTES
         return marks

@@ -31,9 +31,11 @@ class File:
         return b64encode(self.content).decode()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Mail:
     """What the reader sees, and what travels with it. Names, subject and header values are one line each.
+
+    Nobody changes one: it is not frozen only because that would make each three times as costly.
 
     None of them is encoded: they hold what the reader sees, in any script. Who needs ASCII encodes (RFC 2047).
     """
@@ -61,9 +63,9 @@ class Writer(Protocol):
         """The whole message; see `OutgoingMessage.mime`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class OutgoingMessage:
-    """One rendered mail for one recipient, ready to be handed over."""
+    """One rendered mail for one recipient, ready to be handed over. Like its `mail`, it is never changed."""
 
     message_id: str
     """The Message-ID header's value, the same on every attempt."""

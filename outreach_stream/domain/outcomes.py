@@ -64,7 +64,8 @@ class Accepted:
     fuse: ClassVar[Fuse] = "calmed"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reply", masked(self.reply))
+        if self.reply:
+            object.__setattr__(self, "reply", masked(self.reply))
         if self.provider_message_id is not None:
             object.__setattr__(self, "provider_message_id", hide(self.provider_message_id))
 

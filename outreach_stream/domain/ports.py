@@ -1,6 +1,6 @@
 """The world as the decisions see it: protocols that belong to their user, with obligations."""
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from outreach_stream.domain.events import SendRequested
@@ -119,6 +119,13 @@ class Composer(Protocol):
 
     def compose(self, request: SendRequested, now: float) -> OutgoingMessage:
         """The request's mail, dated `now` (seconds since the epoch). Pure; raises `Unrenderable` only."""
+
+    def compose_all(self, requests: Sequence[SendRequested], now: float) -> list[OutgoingMessage | Unrenderable]:
+        """The mails of several requests, in their order, dated `now`.
+
+        What cannot be made is in its place the `Unrenderable` that says why. Pure; raises nothing of what `compose`
+        raises. What else it may raise, by a mistake of ours, concerns all of them: then compose them one by one.
+        """
 
 
 class Brief(NamedTuple):

@@ -21,11 +21,11 @@ class Spread:
         """The sum of all values."""
         self._counts = [0] * (len(bounds) + 1)
 
-    def note(self, value: float) -> None:
-        """Count a value; one below 0 (a clock that was set back) counts as 0."""
+    def note(self, value: float, times: int = 1) -> None:
+        """Count a value, so many times; one below 0 (a clock that was set back) counts as 0."""
         value = max(value, 0.0)
-        self._counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
+        self._counts[bisect_left(self.bounds, value)] += times
+        self.total += value * times
 
     def cumulative(self) -> Iterator[tuple[float, int]]:
         """Upper bound, and how many were at most that; the last bound is infinite."""

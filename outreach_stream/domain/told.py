@@ -1,7 +1,7 @@
 """A `SendResult` as a sender writes it: for every mail, and so without making the model and dumping it."""
 
-from dataclasses import dataclass, fields
-from operator import attrgetter
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -31,12 +31,24 @@ class Told:
 
     def encode(self) -> bytes:
         """The bytes that `SendResult.encode` would make of it, which a test compares."""
-        given = {name: value for name, value in zip(_NAMES, _values(self), strict=True) if value is not None}
+        given: dict[str, Any] = {
+            "schema_version": 1, "run_id": self.run_id, "send_id": self.send_id, "chunk": self.chunk,
+            "index": self.index, "email": self.email, "status": self.status}
+        if self.reason is not None:
+            given["reason"] = self.reason
+        given["engine"] = self.engine
+        if self.message_id is not None:
+            given["message_id"] = self.message_id
+        if self.provider_message_id is not None:
+            given["provider_message_id"] = self.provider_message_id
+        given["attempts"] = self.attempts
+        given["possible_duplicate"] = self.possible_duplicate
+        given["recovered"] = self.recovered
+        if self.started_at is not None:
+            given["started_at"] = self.started_at
+        given["finished_at"] = self.finished_at
         try:
-            return orjson.dumps({"schema_version": 1, **given})
+            # Copied: `orjson.dumps` returns bytes that keep 4 KiB, and hundreds of results wait together.
+            return b"%b" % orjson.dumps(given)
         except TypeError:   # a number beyond 64 bits: no request of ours has one, but whoever sends one gets an answer
             return SendResult.model_construct(**given).encode()
-
-
-_NAMES = [field.name for field in fields(Told)]
-_values = attrgetter(*_NAMES)

@@ -11,11 +11,13 @@ from outreach_stream.engines.smtp_session import Session
 _PHASES = (Phase.MAIL, Phase.RCPT, Phase.DATA)
 
 
-def wire_form(content: bytes) -> bytes:
+def wire_form(content: bytes, *, tidy: bool = False) -> bytes:
     """`content` as it goes after 354: dots stuffed (RFC 5321 section 4.5.2), and the final dot.
 
-    Its lines must end in CRLF (`crlf`), so that only the last line can be a lone dot.
+    Its lines must end in CRLF (`crlf`), so that only the last line can be a lone dot. `tidy`: no dot is to be stuffed.
     """
+    if tidy:
+        return content + b".\r\n"
     data = content.replace(b"\r\n.", b"\r\n..")
     return b"".join((b"." if data.startswith(b".") else b"", data, b".\r\n"))
 
@@ -27,6 +29,8 @@ class Mail:
     message: OutgoingMessage
     content: bytes
     """As the session's server takes it, its dots not stuffed."""
+    tidy: bool
+    """It has no dot to be stuffed."""
     refusal: Refusal | None
     """Why that server cannot take it, known without asking."""
     begun: bool = False
@@ -43,8 +47,8 @@ class Mail:
     @classmethod
     def over(cls, session: Session, message: OutgoingMessage) -> "Mail":
         """`message` as it goes over `session`, signed now."""
-        content = session.content(message)
-        return cls(message, content, session.abilities.refusal(message, content))
+        content, tidy = session.content(message)
+        return cls(message, content, tidy, session.abilities.refusal(message, content))
 
     def begin(self, session: Session, *, reset: bool, old: bool) -> None:
         """Make its commands."""

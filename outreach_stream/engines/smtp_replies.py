@@ -170,8 +170,9 @@ _UNIT_SECONDS = (1.0, 60.0, 3_600.0, 86_400.0)
 _DAILY_WAIT = 900.0
 """Seconds to leave a daily quota alone: it frees little by little over the day."""
 
-_QUEUE_ID = re.compile(r"queued as <?([\w.+-]{4,100})|\bid[=:]\s?<?([\w.+-]{4,100})|^ok <?([\w.+-]{16,100})>?$",
-                       re.IGNORECASE)
+_QUEUE_ID = re.compile(r"queued as <?([\w.+-]{4,100})|\bid[=:]\s?<?([\w.+-]{4,100})"
+                       r"|^\s*(?:2\.\d{1,3}\.\d{1,3}(?!\d))?\s*ok <?([\w.+-]{16,100})>?\s*$", re.IGNORECASE)
+_ACCEPTED = Accepted()
 
 
 def classify(phase: Phase, code: int, enhanced: str | None, text: str) -> Outcome:
@@ -180,9 +181,9 @@ def classify(phase: Phase, code: int, enhanced: str | None, text: str) -> Outcom
     A reply with a wrong first digit (a 2xx where 354 was due) is a server out of step: before the final dot
     nothing was accepted (RFC 5321 section 4.1.1.4), after it nobody knows.
     """
-    reason = f"{phase}_{code}" + (f"_{enhanced}" if enhanced else "")
     if phase is Phase.DOT and code // 100 == 2:  # noqa: PLR2004 - RFC 5321 section 4.2.1: the first digit decides
-        return Accepted(queue_id(text, enhanced), text)
+        return accepted(text)
+    reason = f"{phase}_{code}" + (f"_{enhanced}" if enhanced else "")
     if code // 100 not in (4, 5):
         return InDoubt(reason, text) if phase is Phase.DOT else Transient(reason, text)
     # Section 4.2.1 again: where the two codes contradict each other, the enhanced one is not believed.
@@ -190,6 +191,12 @@ def classify(phase: Phase, code: int, enhanced: str | None, text: str) -> Outcom
     if _is_about_rate(code, parts[1], text):
         return Throttled(reason, text, retry_after(text))
     return _verdict(phase, code, parts, text)(reason, text)
+
+
+def accepted(text: str) -> Accepted:
+    """What a 2xx to the final dot means. Its words are not kept: of what went well only the name is asked for."""
+    name = queue_id(text)
+    return Accepted(name) if name else _ACCEPTED
 
 
 def _verdict(phase: Phase, code: int, parts: list[str], text: str) -> _Kind:
@@ -234,7 +241,7 @@ def retry_after(text: str) -> float | None:
     return _DAILY_WAIT if "daily" in text.lower() else None
 
 
-def queue_id(text: str, enhanced: str | None = None) -> str | None:
+def queue_id(text: str) -> str | None:
     """The name under which the server took the message, for tracing it in the server's log; None: not told."""
-    found = _QUEUE_ID.search(text.removeprefix(enhanced or "").strip())
-    return next(filter(None, found.groups()), None) if found else None
+    found = _QUEUE_ID.search(text)
+    return found[found.lastindex or 0] if found else None

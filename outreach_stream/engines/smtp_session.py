@@ -12,6 +12,16 @@ from outreach_stream.engines.smtp_wire import SmtpWire
 
 _UNFIT = re.compile(r"[\x00-\x20\x7f<>\ud800-\udfff]")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
+_UNTIDY = re.compile(rb"\n(?:\.|(?<!\r\n))")
+
+
+def tidy(content: bytes) -> bool:
+    """Whether `content` goes over the wire as it is: each line ends in CRLF, also the last, and none begins with a dot.
+
+    What is found out in one pass; with a line feed behind each carriage return there are as many of both.
+    """
+    return not _UNTIDY.search(content) and content.count(b"\n") == content.count(b"\r") \
+        and content.endswith(b"\r\n") and not content.startswith(b".")
 
 
 def crlf(content: bytes) -> bytes:
@@ -40,20 +50,23 @@ class Abilities:
     size: bool = False
     """The server wants to hear sizes."""
 
-    def content(self, message: OutgoingMessage, signers: Sequence[Signer] = ()) -> bytes:
-        """The message as this server takes it, signed now.
+    def content(self, message: OutgoingMessage, signers: Sequence[Signer] = ()) -> tuple[bytes, bool]:
+        """The message as this server takes it, signed now, and whether it is `tidy`.
 
         A signed one is ASCII throughout even where 8-bit text would be taken: the relay's next hop may not take it, and
         whoever writes it anew breaks the signature (RFC 6376 section 5.3).
         """
-        content = crlf(message.mime(eight_bit=self.eight_bit and not signers, smtputf8=self.smtputf8))
-        return signed(content, signers, int(time.time()))
+        content = message.mime(eight_bit=self.eight_bit and not signers, smtputf8=self.smtputf8)
+        as_it_is = tidy(content)
+        if not as_it_is:
+            content = crlf(content)
+        return (signed(content, signers, int(time.time())) if signers else content), as_it_is
 
     def refusal(self, message: OutgoingMessage, content: bytes) -> Refusal | None:
         """Why this server cannot take `message`, known without asking it; None: it can."""
-        if _UNFIT.search(message.recipient) or not message.recipient:
+        if not message.recipient or _unfit(message.recipient):
             return RecipientRejected("malformed_address")
-        if _UNFIT.search(message.sender):
+        if _unfit(message.sender):
             return MessageRejected("malformed_sender")
         if not self.smtputf8 and _needs_smtputf8(message, content):
             kind = MessageRejected if message.recipient.isascii() else RecipientRejected
@@ -73,6 +86,13 @@ class Abilities:
                 f"RCPT TO:<{message.recipient}>\r\n".encode())
 
 
+def _unfit(address: str) -> bool:
+    """Whether it cannot stand in a command."""
+    if address.isprintable() and not (" " in address or "<" in address or ">" in address):
+        return False    # neither controls nor surrogates are printable: most are told without a search
+    return _UNFIT.search(address) is not None
+
+
 def _needs_smtputf8(message: OutgoingMessage, content: bytes) -> bool:
     """RFC 6531 section 3.4: what is not ASCII in the envelope, or in the headers."""
     if not (message.sender + message.recipient).isascii():
@@ -89,6 +109,9 @@ class Session:
     signers: tuple[Signer, ...] = ()
     """Who signs what goes over it (DKIM)."""
 
-    def content(self, message: OutgoingMessage) -> bytes:
-        """The message as it goes over this connection, its dots not stuffed. Some 0.5 ms with an RSA key."""
+    def content(self, message: OutgoingMessage) -> tuple[bytes, bool]:
+        """The message as it goes over this connection, its dots not stuffed, and whether it is `tidy`.
+
+        Some 0.5 ms with an RSA key.
+        """
         return self.abilities.content(message, self.signers)

@@ -14,7 +14,7 @@ from outreach_stream.domain.ports import Chain
 from outreach_stream.engines.smtp_config import SmtpTimeouts
 from outreach_stream.engines.smtp_errors import failure
 from outreach_stream.engines.smtp_mail import Alone, Mail, wire_form
-from outreach_stream.engines.smtp_replies import Phase, Reply, classify
+from outreach_stream.engines.smtp_replies import Phase, Reply, accepted, classify
 from outreach_stream.engines.smtp_session import Session
 
 _CHUNK = 65_536
@@ -72,7 +72,10 @@ class SmtpConnection:
         message = chain.next()
         mail = Mail.over(self._session, message) if message else None
         while mail:
-            outcome = await self._hand_over(mail, chain)
+            self._stale = mail.begun and self._closing
+            outcome = None if self._stale else await self._attempt(mail, chain)
+            if outcome is None or self._stale:
+                outcome = await self._afresh(mail, chain)
             mail, self._follower = self._follower, None
             chain.ended(outcome)
             if mail:
@@ -89,13 +92,8 @@ class SmtpConnection:
         """Say QUIT and close, within `limit` seconds. Raises nothing."""
         await self.wire.quit(limit)
 
-    async def _hand_over(self, mail: Mail, chain: Chain) -> Outcome:
-        """What came of `mail`; leaves in `_follower` the message that was taken on meanwhile."""
-        self._stale = mail.begun and self._closing
-        if not self._stale:
-            outcome = await self._attempt(mail, chain)
-            if not self._stale:
-                return outcome
+    async def _afresh(self, mail: Mail, chain: Chain) -> Outcome:
+        """What comes of `mail` over a session of its own, this one being stale."""
         self.wire.abort()
         fresh = await self._reopen()
         if not isinstance(fresh, Session):
@@ -104,6 +102,7 @@ class SmtpConnection:
         return await self._attempt(Mail.over(fresh, mail.message), chain)
 
     async def _attempt(self, mail: Mail, chain: Chain) -> Outcome:
+        """What came of `mail`; leaves in `_follower` the message that was taken on meanwhile."""
         if mail.refusal:
             return mail.refusal
         try:
@@ -138,19 +137,21 @@ class SmtpConnection:
 
     async def _asked(self, mail: Mail) -> Outcome | None:
         """None: the server waits for the body. With PIPELINING all has been asked already."""
-        asked = 0
-        while asked < len(mail.phases):
-            mail.phase = mail.phases[asked]
-            if not self.abilities.pipelining:
-                self.wire.write(mail.commands[asked], expect=1)
-            count = len(mail.phases) - asked if self.abilities.pipelining else 1
-            for reply in await self.wire.replies(count, self._timeouts.command):
-                mail.phase = mail.phases[asked]
+        wire, phases, pipelining = self.wire, mail.phases, self.abilities.pipelining
+        asked, every = 0, len(phases)
+        while asked < every:
+            mail.phase = phases[asked]
+            if not pipelining:
+                wire.write(mail.commands[asked], expect=1)
+            count = every - asked if pipelining else 1
+            if not wire.enough(count):
+                await wire.coming(count, self._timeouts.command)
+            for reply in wire.taken(count):
+                mail.phase = phase = phases[asked]
                 mail.replies += 1
                 asked += 1
-                if not _expected(mail.phase, reply):
-                    outstanding = len(mail.phases) - asked if self.abilities.pipelining else 0
-                    return await self._refused(reply, outstanding, mail)
+                if reply.code != _START_INPUT if phase is Phase.DATA else reply.code // 100 != 2:  # noqa: PLR2004
+                    return await self._refused(reply, every - asked if pipelining else 0, mail)
         return None
 
     async def _refused(self, reply: Reply, outstanding: int, mail: Mail) -> Outcome:
@@ -172,18 +173,21 @@ class SmtpConnection:
             self._closing = True
             self.wire.abort()
             return Transient("withheld", "it was not to go any more")
-        data = wire_form(mail.content)
+        wire, data = self.wire, wire_form(mail.content, tidy=mail.tidy)
         last = (len(data) - 1) // _CHUNK * _CHUNK
         for start in range(0, last, _CHUNK):
-            self.wire.write(data[start: start + _CHUNK])
-            await self.wire.drained(self._timeouts.command)
+            wire.write(data[start: start + _CHUNK])
+            await wire.drained(self._timeouts.command)
         following = b"" if last else self._follow(chain)
         mail.phase, self.handed_over = Phase.DOT, True
         if following and self._follower:
-            self.wire.write(data + following, expect=1 + len(self._follower.commands), tail=len(following))
+            wire.write(data + following, expect=1 + len(self._follower.commands), tail=len(following))
         else:
-            self.wire.write(data[last:] if last else data, expect=1)
-        return self._classify(Phase.DOT, await self.wire.reply(self._timeouts.data), mail)
+            wire.write(data[last:] if last else data, expect=1)
+        if not wire.enough(1):
+            await wire.coming(1, self._timeouts.data)
+        reply, = wire.taken(1)
+        return accepted(reply.text) if reply.code // 100 == 2 else self._classify(Phase.DOT, reply, mail)  # noqa: PLR2004
 
     def _follow(self, chain: Chain) -> bytes:
         """Take the next message on if it may be begun before this one is answered; its commands, to go with the body.
@@ -210,7 +214,3 @@ class SmtpConnection:
         if out_of_step or reply.code in _LAST_WORDS:
             self._closing = True
         return outcome
-
-
-def _expected(phase: Phase, reply: Reply) -> bool:
-    return reply.code == _START_INPUT if phase is Phase.DATA else reply.code // 100 == 2  # noqa: PLR2004

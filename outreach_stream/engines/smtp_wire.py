@@ -6,36 +6,39 @@ from collections import deque
 from typing import cast
 
 from outreach_stream.engines.failures import MalformedReply
+from outreach_stream.engines.smtp_lines import ReplyReader
 from outreach_stream.engines.smtp_replies import Reply
 
-_REPLY_LIMIT = 32_768
-"""Bytes a reply may have, so that a babbling server does not fill our memory; RFC 5321 section 4.5.3.1.5 asks for
-512 a line."""
 _REFUSAL = 400
 """The first code of a refusal (RFC 5321 section 4.2.1)."""
-_USUAL = {"250 ": 250, "354 ": 354}
-"""Codes of replies that are parsed with the least work: nearly all are of one line."""
+_ROOM = 4_096
+"""Bytes that one read takes: many replies."""
 
 
-class SmtpWire(asyncio.Protocol):
+class SmtpWire(asyncio.BufferedProtocol):
     """Takes a transport over from aiosmtplib, whose own protocol loses pipelined replies that come in one packet.
 
     A wire that failed once (lost, timed out, out of step) fails for good: `usable` is False, reads raise.
+
+    It reads into room of its own: for each read asyncio would ask for a quarter of a megabyte, which costs more than
+    all that is done with a reply.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
-        self._rest = b""
-        self._lines: list[str] = []
+        # A view: asyncio's TLS cuts it, and a slice of anything else would be a copy.
+        self._room = memoryview(bytearray(_ROOM))
+        self._reader = ReplyReader()
         self._replies: deque[Reply] = deque()
+        self._refusals = 0  # how many of them are
         self._expected = 0
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._wanted = 0
         self._limit = self._due = self._rings = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._tail = 0
+        self._behind = False    # something did not leave at once
         self._writable = asyncio.Event()
         self._writable.set()
         self.unasked: Reply | None = None
@@ -66,10 +69,22 @@ class SmtpWire(asyncio.Protocol):
             self.unsent = True
             return
         self._expected += expect
-        if tail != self._tail:  # `_writable` tells whether no more than the tail is left
-            self._tail = tail
-            self._transport.set_write_buffer_limits(high=max(tail, 1), low=tail)
         self._transport.write(data)
+        if self._behind:
+            self._watch(tail)
+
+    def _watch(self, tail: int) -> None:
+        """Have `_writable` tell whether no more than the tail is left; asyncio tells only what it finds out later."""
+        left = self._transport.get_write_buffer_size()
+        self._behind = left > 0
+        if not left:
+            tail = 0    # a transport that has been closed has thrown away what it had: `_writable` stays as it is
+        most = max(tail, 1)
+        self._transport.set_write_buffer_limits(high=most, low=tail)
+        if left > most:
+            self._writable.clear()
+        elif left:
+            self._writable.set()
 
     async def drained(self, timeout: float) -> None:  # noqa: ASYNC109 - a protocol's limit, not a caller's
         """Wait until what was written is out. Raises `ConnectionError`, `TimeoutError`."""
@@ -89,34 +104,40 @@ class SmtpWire(asyncio.Protocol):
         Fewer, but at least one, where one of them is a refusal (that is the last then) or the wire fails meanwhile.
         Raises `ConnectionError`, `TimeoutError`.
         """
-        waiting = self._replies
-        if not self._enough(count):
-            await self._wait(count, timeout)
-        if not waiting:
-            raise cast("Exception", self._error)
-        taken: list[Reply] = []
-        while waiting and len(taken) < count:
-            taken.append(reply := waiting.popleft())
-            if reply.code >= _REFUSAL:
-                break
-        return taken
+        if not self.enough(count):
+            await self.coming(count, timeout)
+        return self.taken(count)
 
-    def _enough(self, count: int) -> bool:
-        return len(self._replies) >= count or self._error is not None \
-            or any(reply.code >= _REFUSAL for reply in self._replies)
+    # The three of which that is made, for who saves a coroutine: four replies come for each mail.
 
-    async def _wait(self, count: int, limit: float) -> None:
-        """Return when there are so many replies, or a refusal, or the wire has failed."""
+    def enough(self, count: int) -> bool:
+        """Whether there are so many replies, or a refusal, or the wire has failed: then nothing is to be waited for."""
+        return len(self._replies) >= count or self._refusals > 0 or self._error is not None
+
+    def coming(self, count: int, limit: float) -> asyncio.Future[None]:
+        """Done when there is `enough`, or a reply has not come for `limit` seconds. To be awaited at once."""
         self._wanted, self._limit = count, limit
         self._put_off()
         if self._timer is None or self._rings > self._due:
             self._stop()
             self._ring()
         self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return self._waiter
+
+    def taken(self, count: int) -> list[Reply]:
+        """What `replies` returns, or raises, when there is `enough`."""
+        waiting = self._replies
+        if not waiting:
+            raise cast("Exception", self._error)
+        if not self._refusals and len(waiting) >= count:
+            return [waiting.popleft() for _ in range(count)]
+        taken: list[Reply] = []
+        while waiting and len(taken) < count:
+            taken.append(reply := waiting.popleft())
+            if reply.code >= _REFUSAL:
+                self._refusals -= 1
+                break
+        return taken
 
     async def quit(self, timeout: float) -> None:  # noqa: ASYNC109
         """Say QUIT and close, politely but within `timeout` seconds. Raises nothing."""
@@ -133,45 +154,32 @@ class SmtpWire(asyncio.Protocol):
         self._stop()
         self._transport.abort()
 
-    def data_received(self, data: bytes) -> None:
-        """Parse replies as they come (RFC 5321 section 4.2: `250-` goes on, `250 ` ends)."""
-        lines, end, self._rest = (self._rest + data if self._rest else data).rpartition(b"\n")
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        """Where the next bytes go; they are taken from there at once."""
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Match what the server says to what it was asked."""
         before = len(self._replies)
-        if end:
-            for line in lines.decode("utf-8", "replace").split("\n"):
-                code = None if self._lines else _USUAL.get(line[:4])
-                if code:
-                    self._replied(Reply(code, line[4:].strip()))
-                else:
-                    self._line_received(line.rstrip("\r"))
-        if (self._rest or self._lines) and len(self._rest) + sum(map(len, self._lines)) > _REPLY_LIMIT:
-            self._fail(MalformedReply("the reply does not end"))
+        for reply in self._reader.read(self._room[:nbytes].tobytes()):
+            if self._error is None:
+                self._replied(reply)
+        if self._reader.broken:
+            self._fail(MalformedReply(self._reader.broken))
         if len(self._replies) > before and self._waiter and not self._waiter.done():
-            if self._enough(self._wanted):
+            if self.enough(self._wanted):
                 self._waiter.set_result(None)
             else:
                 self._put_off()  # each reply has the whole limit
 
-    def _line_received(self, line: str) -> None:
-        code, mark = line[:3], line[3:4]
-        if not (code.isascii() and code.isdecimal() and mark in ("", " ", "-")):
-            self._fail(MalformedReply("not an SMTP reply"))
-            return
-        self._lines.append(line[4:].strip())
-        if mark != "-":
-            reply = Reply(int(code), "\n".join(self._lines))
-            self._lines.clear()
-            self._replied(reply)
-
     def _replied(self, reply: Reply) -> None:
-        if self._error is not None:
-            return  # after something that is no reply nobody knows what it answers
         self._expected -= 1
         if self._expected < 0:
             self._expected, self.unasked = 0, reply
             self._fail(MalformedReply(f"spoke unasked: {reply.code}"))
         else:
             self._replies.append(reply)
+            self._refusals += reply.code >= _REFUSAL
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever waits; a reply that came before the end is still handed out."""
@@ -179,6 +187,7 @@ class SmtpWire(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The server reads slower than we write."""
+        self._behind = True
         self._writable.clear()
 
     def resume_writing(self) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,10 +68,14 @@ class InboxRecord:
 
     def max_in_window(self, seconds: float = 1.0) -> int:
         """The most mails whose handing over began within any window of `seconds`."""
-        began = sorted(mail.began for mail in self.mails())
-        most = first = 0
-        for last, moment in enumerate(began):
-            while moment - began[first] >= seconds:
-                first += 1
-            most = max(most, last - first + 1)
-        return most
+        return most_in_window(sorted(mail.began for mail in self.mails()), seconds)
+
+
+def most_in_window(moments: Sequence[float], seconds: float) -> int:
+    """The most of these moments, which are in order, within any window of `seconds`; its end is no part of it."""
+    most = first = 0
+    for last, moment in enumerate(moments):
+        while moment - moments[first] >= seconds:
+            first += 1
+        most = max(most, last - first + 1)
+    return most

@@ -8,9 +8,9 @@ from email_validator import EmailNotValidError, validate_email
 
 _LONGEST_LOCAL, _LONGEST_ADDRESS = 64, 254  # RFC 5321 section 4.5.3.1, RFC 3696 erratum 1690
 
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_PLAIN = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[A-Za-z]{{2,63}}")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
+_LABEL = r"(?!-)[A-Za-z0-9-]{1,63}+(?<!-)"
+_PLAIN = re.compile(rf"{_ATOM}(?:\.{_ATOM})*+@(?:{_LABEL}\.)+[A-Za-z]{{2,63}}")
 """Addresses that are certainly valid. Everything else is left to email-validator, a hundred times slower."""
 
 
@@ -36,13 +36,18 @@ def same_mailbox(address: str) -> str:
     return address.lower()
 
 
+_FEW = 32_768
+
+
 class AddressSet:
     """A set of mailboxes at about 25 bytes each in a million: it keeps 64-bit hashes, in buckets of a few.
 
+    As long as they are few, in a plain set: three times the bytes, a third of the time.
     Two different addresses are taken for one with odds of n²/2⁶⁵: 3 in 100 million for a run of a million.
     """
 
     def __init__(self, addresses: Iterable[str] = ()) -> None:
+        self._few: set[int] = set()
         self._buckets: dict[int, array[int]] = {}
         for address in addresses:
             self.add(address)
@@ -50,9 +55,22 @@ class AddressSet:
     def add(self, address: str) -> bool:
         """Whether the address is new here; from now on it is in."""
         key = hash(same_mailbox(address))
-        bucket = self._buckets.get(key & 0xFFFF)
+        if self._buckets:
+            return self._put(key)
+        if key in self._few:
+            return False
+        self._few.add(key)
+        if len(self._few) == _FEW:
+            for each in self._few:
+                self._put(each)
+            self._few.clear()
+        return True
+
+    def _put(self, key: int) -> bool:
+        place = key & 0xFFFF
+        bucket = self._buckets.get(place)
         if bucket is None:
-            self._buckets[key & 0xFFFF] = array("q", (key,))
+            self._buckets[place] = array("q", (key,))
             return True
         if key in bucket:
             return False
@@ -60,11 +78,13 @@ class AddressSet:
         return True
 
     def __contains__(self, address: object) -> bool:
+        if not self._few and not self._buckets:
+            return False
         key = hash(same_mailbox(str(address)))
-        return key in self._buckets.get(key & 0xFFFF, ())
+        return key in self._few or key in self._buckets.get(key & 0xFFFF, ())
 
     def __len__(self) -> int:
-        return sum(map(len, self._buckets.values()))
+        return len(self._few) + sum(map(len, self._buckets.values()))
 
 
 def _checked(text: str) -> str | None:

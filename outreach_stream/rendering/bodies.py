@@ -9,29 +9,30 @@ _BASE64_LINE = 76
 _DENSE = 6
 """Quoted-printable triples each octet beyond ASCII: from one octet in six on, base64 is the shorter."""
 
+_HEADERS = {
+    (subtype, encoding, ascii_only): (
+        f'Content-Type: text/{subtype}; charset="{"us-ascii" if ascii_only else "utf-8"}"\r\n'
+        f"Content-Transfer-Encoding: {encoding}\r\n\r\n").encode()
+    for subtype in ("plain", "html") for encoding in ("7bit", "8bit", "quoted-printable", "base64")
+    for ascii_only in (False, True)
+}
 
-def encode_body(subtype: bytes, body: str, *, eight_bit: bool, without: bytes) -> bytes:
-    """A `text/<subtype>` entity: its headers, an empty line, the body with CRLF line ends and one at its end.
+
+def encode_body(subtype: str, body: str, *, eight_bit: bool, without: str) -> tuple[bytes, bytes]:
+    """A `text/<subtype>` entity: its headers with an empty line, and the body with CRLF line ends and one at its end.
 
     `without`: what begins with "=_" and is not to stand in it, as it does in no encoded body (RFC 2045 section 6.7).
     """
     text = body.replace("\r\n", "\n").replace("\r", "\n") if "\r" in body else body
-    if not text.endswith("\n"):
+    if text[-1:] != "\n":
         text += "\n"
-    data = text.encode("utf-8", "replace")
-    charset = b"us-ascii" if text.isascii() else b"utf-8"
-    encoding, encoded = _encoded(text, data, eight_bit=eight_bit, opaque=without in data)
-    return (b'Content-Type: text/%b; charset="%b"\r\nContent-Transfer-Encoding: %b\r\n\r\n%b'
-            % (subtype, charset, encoding, encoded))
-
-
-def _encoded(text: str, data: bytes, *, eight_bit: bool, opaque: bool) -> tuple[bytes, bytes]:
-    if (eight_bit or text.isascii()) and not opaque and _fits(data):
-        return b"7bit" if text.isascii() else b"8bit", data.replace(b"\n", b"\r\n")
+    data, ascii_only = text.encode("utf-8", "replace"), text.isascii()
+    if (ascii_only or eight_bit) and without not in text and _fits(data):
+        return _HEADERS[subtype, "7bit" if ascii_only else "8bit", ascii_only], data.replace(b"\n", b"\r\n")
     # The octets a text has beyond its characters are continuation octets of UTF-8.
     if (len(data) - len(text)) * _DENSE > len(data):
-        return b"base64", base64_lines(data.replace(b"\n", b"\r\n"))
-    return b"quoted-printable", b2a_qp(data).replace(b"\n", b"\r\n")
+        return _HEADERS[subtype, "base64", ascii_only], base64_lines(data.replace(b"\n", b"\r\n"))
+    return _HEADERS[subtype, "quoted-printable", ascii_only], b2a_qp(data).replace(b"\n", b"\r\n")
 
 
 def _fits(data: bytes) -> bool:
@@ -42,7 +43,7 @@ def _fits(data: bytes) -> bool:
         start = data.rfind(b"\n", start, start + _LONGEST_LINE + 1) + 1
         if not start:
             return False
-    return b"\0" not in data
+    return data.find(b"\0") < 0  # `in` would first ask whether the octets are a number.
 
 
 def base64_lines(data: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """From a request to the message on the wire, for the mails of one frozen workflow."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from pydantic import ValidationError
@@ -9,13 +9,13 @@ from pydantic import ValidationError
 from outreach_stream.catalog.spec import WorkflowSpec
 from outreach_stream.domain.events import SendRequested
 from outreach_stream.domain.identity import message_id
-from outreach_stream.domain.message import Mailbox, OutgoingMessage
+from outreach_stream.domain.message import Mail, Mailbox, OutgoingMessage
 from outreach_stream.domain.policy import Policy
 from outreach_stream.domain.ports import Brief, Unrenderable
 from outreach_stream.recipients.unsubscribing import NOT_SET_UP, Links
 from outreach_stream.rendering.failures import RenderError, TemplateErrors
 from outreach_stream.rendering.mime import skeleton_of
-from outreach_stream.rendering.templates import compile_spec
+from outreach_stream.rendering.templates import Rendered, compile_spec
 
 
 class SpecComposer:
@@ -29,17 +29,48 @@ class SpecComposer:
         self.template, self._skeleton = compile_spec(spec), skeleton_of(spec)
         self._sender = spec.workflow.sender.email
         self._domain = self._sender.rpartition("@")[2]
+        self._asked: dict[str, bool] = {}
+        """By engine: whether it asked for 8-bit bodies last. One that writes its own messages never asks."""
 
     def compose(self, request: SendRequested, now: float) -> OutgoingMessage:
         """The request's mail, dated `now` (seconds since the epoch); raises `Unrenderable`."""
+        [made] = self.compose_all((request,), now)
+        if isinstance(made, Unrenderable):
+            raise made
+        return made
+
+    def compose_all(self, requests: Sequence[SendRequested], now: float) -> list[OutgoingMessage | Unrenderable]:
+        """The mails of several requests, in their order; see `outreach_stream.domain.ports.Composer`.
+
+        A mail of an engine that has asked for a message before is written at once, in the form that was asked for.
+        """
+        rendered = self.template.render_all(requests, [self._link(request) for request in requests])
+        mails = [self._mail(request, made) for request, made in zip(requests, rendered, strict=True)]
+        second = int(now)
+        return [mail if isinstance(mail, Unrenderable) else self._message(request, mail, second)
+                for request, mail in zip(requests, mails, strict=True)]
+
+    def _mail(self, request: SendRequested, rendered: Rendered | RenderError) -> Mail | Unrenderable:
         try:
-            rendered = self.template.render(request, link=self._link(request))
-            mail = self._skeleton.mail(Mailbox(request.email, request.name or ""), rendered)
+            if isinstance(rendered, Rendered):
+                return self._skeleton.mail(Mailbox(request.email, request.name or ""), rendered)
         except RenderError as error:
-            raise Unrenderable(f"template: {error}") from error
+            rendered = error
+        return Unrenderable(f"template: {rendered}")
+
+    def _message(self, request: SendRequested, mail: Mail, second: int) -> OutgoingMessage:
         identity = message_id(request.run_id, request.chunk, request.index, self._domain)
-        write = partial(self._skeleton.write, mail, message_id=identity, second=int(now))
+        form = self._asked.get(request.engine)
+        ahead = None if form is None else self._skeleton.write(mail, message_id=identity, second=second, eight_bit=form)
+        write = partial(self._written, mail, identity, second, request.engine, form, ahead)
         return OutgoingMessage(identity, self._sender, request.email, mail, write)
+
+    def _written(self, mail: Mail, identity: str, second: int, engine: str, form: bool | None,
+                 ahead: bytes | None, *, eight_bit: bool, smtputf8: bool) -> bytes:
+        self._asked[engine] = eight_bit
+        if ahead is not None and eight_bit is form:
+            return ahead
+        return self._skeleton.write(mail, message_id=identity, second=second, eight_bit=eight_bit, smtputf8=smtputf8)
 
     def _link(self, request: SendRequested) -> str | None:
         """By which the recipient unsubscribes; None: the workflow has no list of ours."""
@@ -57,6 +88,10 @@ class BrokenSpec:
     def compose(self, request: SendRequested, now: float) -> OutgoingMessage:  # noqa: ARG002
         """Raises `Unrenderable`."""
         raise Unrenderable(self._reason)
+
+    def compose_all(self, requests: Sequence[SendRequested], now: float) -> list[OutgoingMessage | Unrenderable]:  # noqa: ARG002
+        """An `Unrenderable` for each."""
+        return [Unrenderable(self._reason) for _ in requests]
 
 
 CACHED_SPECS = 64

@@ -2,7 +2,6 @@
 
 import re
 from binascii import b2a_base64
-from collections.abc import Iterator
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
@@ -84,22 +83,20 @@ def _folded(text: str, before: int) -> str:
 
 def _encoded_words(text: str, before: int) -> str:
     """`text` in base64 encoded words, none of which splits a character (RFC 2047 section 5)."""
-    words = [b"=?utf-8?b?%b?=" % b2a_base64(piece, newline=False) for piece in _pieces(text, before)]
-    return b"\r\n ".join(words).decode()
-
-
-def _pieces(text: str, before: int) -> Iterator[bytes]:
     data = text.encode("utf-8", "replace")
-    start = 0
-    while start < len(data):
-        end = start + _room(before if not start else 1)
-        if end < len(data):
-            while data[end] & 0xC0 == 0x80:  # noqa: PLR2004 - a continuation byte of UTF-8
-                end -= 1
-        yield data[start:end]
-        start = end
+    words, start, end, size = [], 0, _room(before), len(data)
+    while end < size:
+        while data[end] & 0xC0 == 0x80:  # noqa: PLR2004 - a continuation byte of UTF-8
+            end -= 1
+        words.append(b2a_base64(data[start:end], newline=False))
+        start, end = end, end + _LATER
+    words.append(b2a_base64(data[start:], newline=False))
+    return f"=?utf-8?b?{b"?=\r\n =?utf-8?b?".join(words).decode()}?="
 
 
 def _room(before: int) -> int:
     """Bytes whose base64 fits on a line after `before` characters."""
     return (_ENCODED_LINE - before - _WRAPPING) // 4 * 3
+
+
+_LATER = _room(1)

@@ -44,13 +44,17 @@ class MessageSkeleton:
 
         `boundary` is for tests; by default it cannot be guessed.
         """
-        self._boundary = f"=_{boundary or secrets.token_hex(12)}".encode()
+        self._boundary = f"=_{boundary or secrets.token_hex(12)}"
+        between = self._boundary.encode()
+        self._opens = b'Content-Type: multipart/alternative; boundary="%b"\r\n\r\n--%b\r\n' % (between, between)
+        self._parts, self._closes = b"\r\n--%b\r\n" % between, b"\r\n--%b--\r\n" % between
         self._sender, self._reply_to = _tidy(sender), _tidy(reply_to) if reply_to else None
         self._headers, self._files, self._tags = tuple(headers), tuple(files), tuple(tags)
-        self._surroundings = Surroundings(files, self._boundary) if files else None
+        self._surroundings = Surroundings(files, between) if files else None
         head = [f"{name}: {mailbox(it.email, it.name, before=len(name) + 2)}"
                 for name, it in (("From", self._sender), ("Reply-To", self._reply_to)) if it]
         self._head = "\r\n".join([*head, "MIME-Version: 1.0", ""])
+        self._lines = {header: extension(*header) for header in (*self._headers, _ONE_CLICK)}
 
     def mail(self, to: Mailbox, rendered: Rendered) -> Mail:
         """One recipient's mail; raises `RenderError` for what cannot stand in a message."""
@@ -69,29 +73,25 @@ class MessageSkeleton:
 
         `message_id` comes with its angle brackets; `second` is when it is dated, since the epoch.
         """
+        to = mail.to
         head = (
             f"Date: {_date(second)}\r\n"
             f"{self._head}"
-            f"To: {mailbox(mail.to.email, mail.to.name, before=_TO)}\r\n"
+            f"To: {mailbox(to.email, to.name, before=_TO)}\r\n"
             f"Subject: {unstructured(mail.subject, before=_SUBJECT)}\r\n"
             f"Message-ID: {message_id}\r\n"
-            + "".join([extension(name, value) for name, value in mail.headers])
+            f"{"".join([self._lines.get(header) or extension(*header) for header in mail.headers])}"
         ).encode()
-        return head + self._content(mail, eight_bit=eight_bit)
+        return b"".join([head, *self._content(mail, eight_bit=eight_bit)])
 
-    def _content(self, mail: Mail, *, eight_bit: bool) -> bytes:
-        boundary = self._boundary
-        parts = [
-            encode_body(kind, body, eight_bit=eight_bit, without=boundary)
-            for kind, body in ((b"plain", mail.text), (b"html", mail.html)) if body is not None
-        ]
+    def _content(self, mail: Mail, *, eight_bit: bool) -> Sequence[bytes]:
+        parts = [encode_body(subtype, body, eight_bit=eight_bit, without=self._boundary)
+                 for subtype, body in (("plain", mail.text), ("html", mail.html)) if body is not None]
         if len(parts) == 1:
-            kind, body = b"text/plain" if mail.html is None else b"text/html", parts[0]
+            kind, content = b"text/plain" if mail.html is None else b"text/html", [*parts[0]]
         else:
-            kind = b"multipart/alternative"
-            body = (b'Content-Type: multipart/alternative; boundary="%b"\r\n\r\n--%b\r\n%b\r\n--%b\r\n%b\r\n--%b--\r\n'
-                    % (boundary, boundary, parts[0], boundary, parts[1], boundary))
-        return self._surroundings.around(kind, body) if self._surroundings else body
+            kind, content = b"multipart/alternative", [self._opens, *parts[0], self._parts, *parts[1], self._closes]
+        return [self._surroundings.around(kind, b"".join(content))] if self._surroundings else content
 
 
 def skeleton_of(spec: WorkflowSpec) -> MessageSkeleton:

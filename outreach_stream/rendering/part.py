@@ -1,6 +1,6 @@
 """One source of a template: compiled once, rendered for each recipient, its errors told without anybody's data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from types import TracebackType
 from typing import Any
@@ -34,12 +34,17 @@ class _TooLarge(Exception):  # noqa: N818 - never leaves this module
 
 
 class _Values(Context):
-    """A fresh context, made in a third of the time: there are no blocks, and what is the part's own is made once."""
+    """A context made once for a part, and given each recipient's values: there are no blocks, and nothing is kept."""
 
-    def __init__(self, values: dict[str, Any], outside: nodes.EvalContext) -> None:
-        self.parent = values
+    def __init__(self, outside: nodes.EvalContext) -> None:
+        self.parent: dict[str, Any] = {}
         self.vars, self.exported_vars, self.blocks, self.globals_keys = {}, set(), {}, set()
         self.environment, self.eval_ctx, self.name = outside.environment, outside, None
+
+    def clear(self) -> None:
+        """Forget what the part has set for one recipient; failing within {% autoescape %} it has not set that back."""
+        self.vars, self.exported_vars = {}, set()
+        self.eval_ctx.autoescape, self.eval_ctx.volatile = bool(self.environment.autoescape), False
 
 
 class Part:
@@ -61,22 +66,30 @@ class Part:
         self.environment = environment
         self._compiled = environment.from_string(metered(tree))
         self._repeats = next(tree.find_all(_REPEATED), None) is not None
-        self._outside, self._escapes = nodes.EvalContext(environment), bool(environment.autoescape)
+        self._context = _Values(nodes.EvalContext(environment))
 
-    def render(self, values: dict[str, Any]) -> str:
-        """The text made of `values` and the environment's globals; raises `RenderError`."""
-        self.environment.steps.left = STEPS
-        # One that failed within {% autoescape %} has not set it back.
-        self._outside.autoescape, self._outside.volatile = self._escapes, False
-        try:
-            # What Template.render does, without copying all values once more for each part.
-            pieces = self._compiled.root_render_func(_Values(values, self._outside))
-            made = _bounded(pieces) if self._repeats else "".join(pieces)
-        except Exception as error:  # noqa: BLE001 - whatever a template does wrong concerns one recipient only
-            message = f"line {self._line(error.__traceback__)}: {self._explain(error)}"
-            raise RenderError(self.name, message, template=self.template) from None
-        if len(made) > LARGEST_PART:
-            raise RenderError(self.name, _TOO_LARGE, template=self.template)
+    def render_all(self, given: Iterable[dict[str, Any]]) -> list[str]:
+        """The texts made of the values of each; raises `RenderError` for the first of whom none can be made.
+
+        Each has the whole budget, and nothing that is set for one is there for the next.
+        """
+        steps, root, context = self.environment.steps, self._compiled.root_render_func, self._context
+        made = []
+        for values in given:
+            steps.left, context.parent = STEPS, values
+            try:
+                # What Template.render does, without copying all values once more for each part.
+                pieces = root(context)
+                text = _bounded(pieces) if self._repeats else "".join(pieces)
+            except Exception as error:  # noqa: BLE001 - whatever a template does wrong concerns one recipient only
+                context.clear()
+                message = f"line {self._line(error.__traceback__)}: {self._explain(error)}"
+                raise RenderError(self.name, message, template=self.template) from None
+            if context.vars:
+                context.clear()
+            if len(text) > LARGEST_PART:
+                raise RenderError(self.name, _TOO_LARGE, template=self.template)
+            made.append(text)
         return made
 
     def _line(self, traceback: TracebackType | None) -> int:

@@ -1,6 +1,6 @@
 """A template compiled once for its version, checked before the first mail, and rendered for each recipient."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from jinja2.exceptions import TemplateSyntaxError
@@ -115,30 +115,54 @@ class CompiledTemplate:
         `parameters` may be left out where the recipient's variables hold them already. `link`: by which the recipient
         unsubscribes, where that is ours to make.
         """
+        [rendered] = self._together([self._values(recipient, parameters, link)], [link])
+        return rendered
+
+    def render_all(self, recipients: Sequence[Addressee], links: Sequence[str | None]) -> list[Rendered | RenderError]:
+        """What `render` makes of each recipient and link, or raises: part by part, which is faster."""
+        given = [self._values(recipient, _NONE, link) for recipient, link in zip(recipients, links, strict=True)]
+        try:
+            return [*self._together(given, links)]
+        except RenderError as error:
+            if len(given) == 1:
+                return [error]
+        return [self._alone(values, link) for values, link in zip(given, links, strict=True)]
+
+    def _values(self, recipient: Addressee, parameters: Mapping[str, Any], link: str | None) -> dict[str, Any]:
         values = {**self._globals, **parameters, **recipient.variables,
                   "email": recipient.email, "name": recipient.name or ""}
         if link is not None:
             values[URL_VARIABLE] = link
-        subject = one_line(self._subject.render(values))
-        if not subject:
-            raise RenderError("subject", "is empty", template=self.id)
-        html = self._html.render(values) if self._html else None
-        if self._text:
-            text: str | None = self._text.render(values)
-        else:
-            text = (plain_text(html, template=self.id) or None) if html and self._made_text else None
-        return Rendered(
-            subject, text, html,
-            self._unsubscribe.render(values).strip() if self._unsubscribe else link,
-            self._rendered_headers(values) if self._headers else (),
-        )
+        return values
 
-    def _rendered_headers(self, values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-        made = [(name, one_line(part.render(values))) for name, part in self._headers]
-        for name, value in made:
-            if len(value) > LONGEST_HEADER:
+    def _alone(self, values: dict[str, Any], link: str | None) -> Rendered | RenderError:
+        try:
+            [rendered] = self._together([values], [link])
+        except RenderError as error:
+            return error
+        return rendered
+
+    def _together(self, given: Sequence[dict[str, Any]], links: Sequence[str | None]) -> list[Rendered]:
+        """The mails of several recipients; raises `RenderError` if one of them has none."""
+        subjects = [*map(one_line, self._subject.render_all(given))]
+        if not all(subjects):
+            raise RenderError("subject", "is empty", template=self.id)
+        nothing = [None] * len(given)
+        htmls: Sequence[str | None] = self._html.render_all(given) if self._html else nothing
+        texts: Sequence[str | None] = self._text.render_all(given) if self._text else nothing
+        if not self._text and self._made_text:
+            texts = [(plain_text(html, template=self.id) or None) if html else None for html in htmls]
+        if self._unsubscribe:
+            links = [url.strip() for url in self._unsubscribe.render_all(given)]
+        headers = self._rendered_headers(given) if self._headers else [()] * len(given)
+        return [*map(Rendered, subjects, texts, htmls, links, headers)]
+
+    def _rendered_headers(self, given: Sequence[dict[str, Any]]) -> list[tuple[tuple[str, str], ...]]:
+        made = [(name, [*map(one_line, part.render_all(given))]) for name, part in self._headers]
+        for name, values in made:
+            if any(len(value) > LONGEST_HEADER for value in values):
                 raise RenderError(_HEADER + name, f"is longer than {LONGEST_HEADER} characters", template=self.id)
-        return tuple(header for header in made if header[1])
+        return [tuple([(name, values[i]) for name, values in made if values[i]]) for i in range(len(given))]
 
     def _readers(self, variable: str) -> list[str]:
         return [name for name, part in self._parts.items() if variable in part.variables]

@@ -1,9 +1,10 @@
 """The runs of one partition: what was told of them, how many recipients have ended, and what follows."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import attrgetter
 
 import orjson
 
@@ -97,13 +98,14 @@ class Book:
     def count(self, results: Iterable[Result]) -> Touched:
         """Note how it ended for recipients."""
         touched = Touched()
-        for result in results:
-            key = (result.run_id, result.chunk)
+        for key, of_chunk in groupby(results, key=_CHUNK_OF):
             if key not in touched.chunks:
                 touched.chunks[key] = None
-                touched.runs[result.run_id] = None
-                self.run(result.run_id).ends.subtract(self._tally(key))
-            self._chunks[key].note(result)
+                touched.runs[key[0]] = None
+                self.run(key[0]).ends.subtract(self._tally(key))
+            note = self._chunks[key].note
+            for result in of_chunk:
+                note(result)
         for run_id, chunk in touched.chunks:
             self.run(run_id).ends.add(self._chunks[run_id, chunk])
         self.dirty.update(touched.runs)
@@ -198,6 +200,9 @@ class Book:
                 self.dirty.pop(run_id, None)
         while len(self._chunks) > REMEMBERED_CHUNKS:
             self._chunks.popitem(last=False)
+
+
+_CHUNK_OF: Callable[[Result], tuple[str, int]] = attrgetter("run_id", "chunk")
 
 
 def _chunk_key(key: tuple[str, int]) -> bytes:

@@ -1,7 +1,6 @@
 """What is read of a `send.result` on the hot path: the cheapest reading that still refuses what is wrong."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
@@ -33,26 +32,22 @@ def read_result(value: bytes | None, offset: int) -> Result:
         mark = MARK_OF.get(body["status"])
         if mark is None:
             raise MalformedResultError("its status is unknown here")
-        result = Result(body["run_id"], body["chunk"], body["index"], mark, body.get("possible_duplicate") is True,
-                        offset)
+        run_id, chunk, index = body["run_id"], body["chunk"], body["index"]
+        doubted = body.get("possible_duplicate") is True
     except orjson.JSONDecodeError:
         raise MalformedResultError("not JSON") from None
     except KeyError as error:
         raise MalformedResultError(f"{error} is missing") from None
     except (TypeError, AttributeError):
         raise MalformedResultError("not an object of the right fields") from None
-    _check(result, body)
-    return result
-
-
-def _check(result: Result, body: dict[str, Any]) -> None:
     if body.get("schema_version", 1) != 1:
         raise MalformedResultError("its schema_version is unknown here: 1 is read")
-    if type(result.run_id) is not str or type(body.get("email")) is not str:
+    if type(run_id) is not str or type(body.get("email")) is not str:
         raise MalformedResultError("run_id and email must be text")
-    if ":" in result.run_id:        # what is kept of a run's chunks is found by `run:chunk`
+    if ":" in run_id:               # what is kept of a run's chunks is found by `run:chunk`
         raise MalformedResultError("run_id must not contain a colon")
-    if type(result.chunk) is not int or result.chunk < 0:
+    if type(chunk) is not int or chunk < 0:
         raise MalformedResultError("chunk must be a whole number, 0 or more")
-    if type(result.index) is not int or not 0 <= result.index < CHUNK_SIZE:
+    if type(index) is not int or not 0 <= index < CHUNK_SIZE:
         raise MalformedResultError(f"index must be a whole number below {CHUNK_SIZE}")
+    return Result(run_id, chunk, index, mark, doubted, offset)

@@ -25,7 +25,8 @@ class Tally:
         self.marks.set(result.mark, result.index)
         if result.possible_duplicate:
             self.marks.set(Mark.DOUBTED, result.index)
-        self._span(result.offset, result.offset)
+        if not 0 <= self.first <= result.offset <= self.last:
+            self._span(result.offset, result.offset)
 
     def merge(self, other: "Tally") -> None:
         """Take over what another copy knows."""

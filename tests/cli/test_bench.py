@@ -1,6 +1,7 @@
 """The bench, whole, and what it computes with."""
 
 import json
+import os
 import smtplib
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from outreach_stream.cli.bench.figures import lost_and_doubled, percentile, summ
 from outreach_stream.cli.bench.kafka import check_alone
 from outreach_stream.cli.bench.plan import Plan
 from outreach_stream.cli.bench.plot import bars, pictures, shares
-from outreach_stream.cli.bench.sinks import InboxSink, counted
+from outreach_stream.cli.bench.sinks import OFTEN, SELDOM, InboxSink, PostfixSink, counted
 from outreach_stream.cli.bench.stage import BULK, Stage
 from outreach_stream.cli.bench.throughput import LOOPS, problems
 from outreach_stream.cli.demo.stage import held_port
@@ -46,6 +47,8 @@ def test_a_small_run_with_all_its_figures(tmp_path: Path) -> None:
     assert 0 < figures["seconds_to_first_mail"] < figures["seconds"] <= figures["seconds_to_log"]
     cpu = figures["cpu_us_per_recipient"]
     assert {"outreach", *ROLES, "broker", "sink"} == cpu.keys()
+    assert figures["cores"] > 0
+    assert 0 < figures["watching_us_per_recipient"] < cpu["outreach"]
     assert cpu["outreach"] == pytest.approx(sum(cpu[role] for role in ROLES), abs=0.2)
     assert {*ROLES, "broker", "sink"} == figures["peak_mib"].keys()
     assert all(figures["disk_bytes_per_recipient"][what] > 0 for what in ("kafka", "log"))
@@ -197,6 +200,23 @@ def test_the_loops_send_the_runs_messages(tmp_path: Path) -> None:
 def test_what_smtp_sink_prints_is_read(printed: bytes, mails: int) -> None:
     """The last count that is whole, however much of the next is there."""
     assert counted(printed) == mails
+
+
+def test_smtp_sink_is_looked_at_often_until_its_first_mail(tmp_path: Path) -> None:
+    """From then on seldom: when the last one came stands at the file, however late it is looked at."""
+    sink = PostfixSink("smtp-sink", 2525, tmp_path)
+    sink.mark()
+    assert sink.look() == OFTEN
+
+    for printed, moment in ((b"sess=0 quit=0 mesg=1\r", 1_000.5), (b"sess=0 quit=0 mesg=3\r", 1_002.25)):
+        with (tmp_path / "sink.log").open("ab") as output:
+            output.write(printed)
+        os.utime(tmp_path / "sink.log", (moment, moment))
+        assert sink.look() == SELDOM
+
+    assert sink.received() == (3, 1_000.5, 1_002.25, None)
+    sink.mark()
+    assert sink.look() == OFTEN
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What a sending floor stands on, in memory: a table that is durable a moment later, and a ledger's batches."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from outreach_stream.domain.events import SendRequested
@@ -100,6 +101,15 @@ class PlainComposer:
         if request.variables.get("bug"):
             raise KeyError("bug")
         return raw(send_id(request.run_id, request.chunk, request.index), "us@x.example", request.email)
+
+    def compose_all(self, requests: Sequence[SendRequested], now: float) -> list[OutgoingMessage | Unrenderable]:
+        made: list[OutgoingMessage | Unrenderable] = []
+        for request in requests:
+            try:
+                made.append(self.compose(request, now))
+            except Unrenderable as error:
+                made.append(error)
+        return made
 
 
 def request(index: int, **fields: Any) -> SendRequested:

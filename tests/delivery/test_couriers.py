@@ -2,10 +2,16 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
+from outreach_stream.delivery.couriers import GROUP
+from outreach_stream.delivery.deliver import Came, Delivery
+from outreach_stream.delivery.item import Item
 from outreach_stream.domain.control import RunOrder, Subject
+from outreach_stream.domain.events import SendRequested
 from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import Accepted, InDoubt, Outcome, RecipientRejected, Transient
 from outreach_stream.domain.ports import Chain
@@ -13,6 +19,7 @@ from outreach_stream.domain.states import RecipientStatus
 from outreach_stream.engines.memory import MemoryConnection, MemoryEngine
 
 from .conftest import EXPRESS, RUN, Sender, World, request
+from .fakes import PlainComposer
 
 PAUSED = RunOrder(at=0, by="test")
 
@@ -176,6 +183,76 @@ async def test_under_a_rate_none_is_begun_behind_another(world: World, engine: C
 
     assert recipients(engine) == everybody(50)
     assert not engine.coupled
+
+
+async def test_one_that_waits_a_moment_for_its_token_stays_with_the_couriers(
+        world: World, engine: ChainingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all places have their token within a second, none of them goes by itself for want of one."""
+    sender = world.sender()
+    sender.rate, sender.places = 200.0, 20
+    by_itself: list[int] = []
+
+    async def deliver(_self: Delivery, item: Item, *_: object, **__: object) -> None:
+        by_itself.append(item.request.index)
+
+    monkeypatch.setattr(Delivery, "deliver", deliver)
+    sender.put(*(request(i) for i in range(60)))
+    await sender.finish()
+
+    assert recipients(engine) == everybody(60)
+    assert not by_itself
+
+
+async def test_with_a_slower_engine_each_waits_for_its_token_by_itself(
+        world: World, engine: ChainingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or an order would be noticed late by those that wait for seconds."""
+    sender = world.sender()
+    sender.rate, sender.places = 15.0, 20
+    by_itself: list[int] = []
+    deliver = Delivery.deliver
+
+    async def delivered(self: Delivery, item: Item, *args: object, **named: object) -> Came:
+        by_itself.append(item.request.index)
+        return await deliver(self, item, *args, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Delivery, "deliver", delivered)
+    sender.put(*(request(i) for i in range(5)))
+    await sender.finish()
+
+    assert recipients(engine) == everybody(5)
+    assert by_itself
+
+
+async def test_those_of_a_workflow_are_composed_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each mail is composed once, most of them with others."""
+    groups: list[int] = []
+    compose_all = PlainComposer.compose_all
+
+    def composed(self: PlainComposer, requests: Sequence[SendRequested], now: float) -> list[Any]:
+        groups.append(len(requests))
+        return compose_all(self, requests, now)
+
+    monkeypatch.setattr(PlainComposer, "compose_all", composed)
+    world.places = 20
+    await begin(world, 100).finish()
+
+    assert sum(groups) == len(world.engine.attempts) == 100
+    assert len(groups) < 50
+    assert max(groups) <= GROUP
+
+
+@pytest.mark.parametrize(("fault", "reason"), [("broken", "template: subject: 'broken' is undefined"),
+                                               ("bug", "template: KeyError")])
+async def test_one_that_cannot_be_composed_fails_by_itself(world: World, fault: str, reason: str) -> None:
+    """The others of its group go, whether it is the template that does not fit it or a mistake of ours."""
+    world.places = 20
+    sender = world.sender()
+    sender.put(*(request(i, variables={fault: i == 7}) for i in range(20)))
+    await sender.finish()
+
+    assert sorted(message.recipient for message in world.engine.attempts) == [
+        address for address in everybody(20) if address != "p7@x.example"]
+    assert {i: result.reason for i, result in sender.by_index().items() if result.reason} == {7: reason}
 
 
 async def test_express_is_next_wherever_a_courier_comes_free(world: World, engine: ChainingEngine) -> None:

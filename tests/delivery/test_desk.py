@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from outreach_stream.delivery.desk import Allowance, Desk, Slot
+from outreach_stream.delivery.desk import Allowance, Desk
+from outreach_stream.delivery.slots import Slot
 from outreach_stream.domain.control import Control, EngineFuse, EngineThrottle, Subject, control_key
 from outreach_stream.domain.outcomes import EngineStopped, RecipientRejected, SenderBlocked, Throttled, Transient
 from outreach_stream.engines.memory import MemoryEngine

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outreach_stream.dispatch.forecast import too_late, too_slow
+from outreach_stream.dispatch.pacing import LARGEST_SLICE
 from outreach_stream.dispatch.plans import PlanEntry
 from outreach_stream.dispatch.schedule import ScheduledRun
 from outreach_stream.domain.chunks import DueChunks
@@ -176,7 +177,7 @@ async def test_killed_at_any_moment(order: list[int], times: list[int], kills: l
 
     assert early == []
     assert chunks(world) == dict.fromkeys(range(4), SIZE)
-    assert len(world.requested()) - 4 * SIZE <= len(kills) * 500
+    assert len(world.requested()) - 4 * SIZE <= len(kills) * LARGEST_SLICE
     assert world.entries["r"].finished
 
 

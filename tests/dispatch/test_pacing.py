@@ -1,10 +1,15 @@
 """How far ahead the lanes are kept."""
 
+from itertools import count, cycle
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from outreach_stream.dispatch.expander import Expander
-from outreach_stream.dispatch.pacing import OPEN_WINDOW, PROBE_AFTER, Pace
+from outreach_stream.dispatch.pacing import OPEN_WINDOW, PROBE_AFTER, Backlog, Pace
 from outreach_stream.dispatch.plans import PlanEntry
+from outreach_stream.dispatch.ports import Span
 
 
 async def fill(expander: Expander) -> list[int]:
@@ -39,12 +44,29 @@ async def test_the_engine_never_waits(world) -> None:
 
 
 @pytest.mark.parametrize(("rate", "lanes", "expected"), [
-    (200, 8, Pace(50, 50)), (0.5, 8, Pace(1, 2)), (1, 1, Pace(1, 2)), (10_000, 4, Pace(500, 5_000)),
-    (None, 8, Pace(500, OPEN_WINDOW)),
+    (200, 8, Pace(50, 50)), (0.5, 8, Pace(1, 2)), (1, 1, Pace(1, 2)), (10_000, 4, Pace(1_024, 5_000)),
+    (None, 8, Pace(1_024, OPEN_WINDOW)),
 ])
 def test_pace(rate, lanes, expected) -> None:
-    """Slices last a quarter of a second and at most 500 recipients; slow engines have something ready all the same."""
+    """Slices last a quarter of a second and at most a chunk; slow engines have something ready all the same."""
     assert Pace.of(rate, lanes, 2.0) == expected
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=5), st.integers(1, 40), st.integers(1, 7))
+def test_there_is_room_until_the_first_full_lane_is_met(unfinished, most, window) -> None:
+    """As when each request is put into its lane by itself, lane after lane."""
+    backlog, lanes = Backlog(lambda _: None), [lane + 3 for lane in range(len(unfinished))]
+    for lane, requests in zip(lanes, unfinished, strict=True):
+        backlog.put(lane, Span(0, requests), requests, inherited=0, inherited_until=0, now=0)
+    left = {lane: window - requests for lane, requests in zip(lanes, unfinished, strict=True)}
+
+    room = backlog.room(lanes, most, window, now=0)
+
+    for placed, lane in zip(count(), cycle(lanes)):
+        if placed == most or left[lane] <= 0:
+            break
+        left[lane] -= 1
+    assert room == placed
 
 
 async def test_an_engine_without_a_limit_is_bounded_by_its_lanes(new_world) -> None:
@@ -66,7 +88,7 @@ async def test_what_expired_goes_unpaced(world) -> None:
     slices = await fill(expander)
 
     assert sum(slices) == 6_000
-    assert max(slices) <= 500
+    assert max(slices) <= 1_024
 
 
 async def test_what_is_cancelled_goes_unpaced_even_when_paused(world) -> None:

@@ -1,6 +1,7 @@
 """The transaction against a server that misbehaves by script."""
 
 import asyncio
+import itertools
 from contextlib import asynccontextmanager
 
 import pytest
@@ -9,7 +10,7 @@ from outreach_stream.domain.outcomes import Accepted, InDoubt, RecipientRejected
 from outreach_stream.engines.smtp import SmtpEngine
 from outreach_stream.engines.smtp_config import SmtpConfig
 from outreach_stream.engines.smtp_mail import wire_form
-from outreach_stream.engines.smtp_session import crlf
+from outreach_stream.engines.smtp_session import crlf, tidy
 from tests.messages import raw
 
 MAIL = raw("<1@s>", "n@s.example", "joe@r.example", b"Subject: x\r\n\r\nHello\r\n")
@@ -152,3 +153,12 @@ def test_no_content_can_end_the_message_early(content, expected):
     data = wire_form(crlf(content))
     assert data == expected
     assert data.count(b"\r\n.\r\n") == (1 if content else 0)
+
+
+def test_what_is_tidy_goes_as_it_is():
+    """A content is taken for tidy exactly if neither a line end nor a dot of it has to be changed."""
+    for length in range(7):
+        for content in map(b"".join, itertools.product((b"\r", b"\n", b".", b"x"), repeat=length)):
+            unchanged = bool(content) and crlf(content) == content and wire_form(content) == content + b".\r\n"
+            assert tidy(content) is unchanged, content
+            assert not unchanged or wire_form(content, tidy=True) == wire_form(content)

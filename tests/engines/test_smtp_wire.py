@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import time
 
 import pytest
@@ -31,13 +32,22 @@ class Transport:
         pass
 
 
+def said(wire: SmtpWire, data: bytes) -> None:
+    """The server says so, in as many reads as it takes."""
+    while data:
+        room = wire.get_buffer(-1)
+        part, data = data[:len(room)], data[len(room):]
+        room[:len(part)] = part
+        wire.buffer_updated(len(part))
+
+
 async def test_a_reply_in_the_moment_of_its_time_limit_has_come():
     """The next command's answer must not be given up for the limit of this one: that would leave a mail in doubt."""
     wire = SmtpWire(Transport())
     wire.write(b"MAIL FROM:<a@b.example>\r\n", expect=1)
     waiting = asyncio.create_task(wire.reply(0.05))
     await asyncio.sleep(0)
-    asyncio.get_running_loop().call_soon(wire.data_received, b"250 ok\r\n")
+    asyncio.get_running_loop().call_soon(said, wire, b"250 ok\r\n")
     time.sleep(0.06)  # the loop is busy: reply and limit are due together  # noqa: ASYNC251
     assert (await waiting).code == 250
     assert wire.usable
@@ -48,7 +58,7 @@ async def test_what_is_written_to_a_lost_wire_has_not_left():
     transport = Transport()
     wire = SmtpWire(transport)
     wire.write(b"DATA\r\n", expect=1)
-    wire.data_received(b"354 go on\r\n")
+    said(wire, b"354 go on\r\n")
     wire.connection_lost(None)
     assert (await wire.reply(1)).code == 354
     wire.write(b"Hello\r\n.\r\n", expect=1)
@@ -73,13 +83,55 @@ async def test_what_has_left_is_told_up_to_the_tail(tail, unsent):
     theirs.close()
 
 
+@pytest.mark.parametrize(("tail", "drained", "unsent"), [(0, False, True), (10, False, True), (999_990, False, False),
+                                                         (0, True, False), (10, True, False)])
+async def test_what_was_left_before_counts_as_well(tail, drained, unsent):
+    """A wire that was behind tells of the last write all the same: behind what is left, or when all has left."""
+    ours, theirs = socket.socketpair()
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+    wire = SmtpWire(transport)
+    wire.write(b"x" * 1_000_000, tail=999_990)
+    if drained:
+        theirs.setblocking(False)
+        async with asyncio.timeout(5):
+            while transport.get_write_buffer_size():
+                await asyncio.get_running_loop().sock_recv(theirs, 100_000)
+    wire.write(b"x" * 100, expect=1, tail=tail)
+    with pytest.raises(TimeoutError):
+        await wire.reply(0.01)
+    assert wire.unsent is unsent
+    wire.abort()
+    theirs.close()
+
+
+async def test_waits_until_a_wire_that_was_behind_is_out():
+    """Whoever writes more than the sockets hold waits for as long as it takes to leave."""
+    ours, theirs = socket.socketpair()
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+    wire, loop = SmtpWire(transport), asyncio.get_running_loop()
+    theirs.setblocking(False)
+    for tail in (999_990, 0, 0):
+        wire.write(b"x" * 1_000_000, tail=tail)
+    waiting = asyncio.create_task(wire.drained(5))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    read = 0
+    async with asyncio.timeout(5):
+        while read < 3_000_000:
+            read += len(await loop.sock_recv(theirs, 1_000_000))
+    await waiting
+    assert not transport.get_write_buffer_size()
+    wire.abort()
+    theirs.close()
+
+
 async def test_each_reply_of_a_group_has_the_whole_limit():
     """What comes in time, one after the other, is not late as a whole; what does not come ends the wait."""
     wire = SmtpWire(Transport())
     wire.write(b"MAIL RCPT DATA", expect=4)
     loop = asyncio.get_running_loop()
     for reply in range(3):
-        loop.call_later(0.06 * (reply + 1), wire.data_received, b"250 ok\r\n")
+        loop.call_later(0.06 * (reply + 1), said, wire, b"250 ok\r\n")
     assert [reply.code for reply in await wire.replies(3, 0.1)] == [250] * 3
     began = loop.time()
     with pytest.raises(TimeoutError, match=r"0\.05 s"):  # a shorter limit than that for which a timer runs
@@ -95,7 +147,7 @@ async def test_lines_of_a_reply_put_no_limit_off():
 
     async def babble():
         while wire.usable or wire._error is None:
-            wire.data_received(b"250-and then\r\n")
+            said(wire, b"250-and then\r\n")
             await asyncio.sleep(0.005)
 
     babbling = asyncio.create_task(babble())
@@ -109,7 +161,7 @@ async def test_a_refusal_ends_the_wait_for_a_group():
     """Who is refused at once need not wait for what the server leaves unanswered."""
     wire = SmtpWire(Transport())
     wire.write(b"MAIL RCPT DATA", expect=3)
-    asyncio.get_running_loop().call_soon(wire.data_received, b"250 ok\r\n421 4.3.2 closing\r\n")
+    asyncio.get_running_loop().call_soon(said, wire, b"250 ok\r\n421 4.3.2 closing\r\n")
     assert [reply.code for reply in await wire.replies(3, 60)] == [250, 421]
 
 
@@ -117,6 +169,40 @@ async def test_after_what_is_no_reply_nothing_is():
     """A good reply behind it might answer anything: it must not pass for that to a final dot."""
     wire = SmtpWire(Transport())
     wire.write(b"Hello\r\n.\r\nMAIL", expect=2)
-    wire.data_received(b"nonsense\r\n250 ok\r\n")
+    said(wire, b"nonsense\r\n250 ok\r\n")
     with pytest.raises(ConnectionError):
         await wire.reply(1)
+
+
+async def test_replies_over_tls_come_whole(certificates):
+    """However many records they come in, and longer than the room that they are read into."""
+    texts = [f"250 number {number}" for number in range(300)]
+    long = "".join(f"250-{'x' * 400} {number}\r\n" for number in range(40)) + "250 end"
+
+    async def serve(_, writer):
+        for text in (*texts, long):
+            writer.write(f"{text}\r\n".encode())  # each write is a record of its own
+        await writer.drain()
+
+    trusting = ssl.create_default_context(cafile=certificates.authority)
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=certificates.server) as server:
+        port = server.sockets[0].getsockname()[1]
+        _, reading = await asyncio.get_running_loop().create_connection(
+            lambda: Reading(len(texts) + 1), "localhost", port, ssl=trusting)
+        wire = await reading.wire
+        replies = await wire.replies(len(texts) + 1, 5)
+        wire.abort()
+    assert [reply.text for reply in replies[:-1]] == [text[4:] for text in texts]
+    assert replies[-1].text.count("\n") == 40
+
+
+class Reading(asyncio.Protocol):
+    """Gives its transport to a wire that expects so many replies, before anything is read."""
+
+    def __init__(self, expected: int) -> None:
+        self.wire, self._expected = asyncio.get_running_loop().create_future(), expected
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        wire = SmtpWire(transport)
+        wire.write(b"NOOP\r\n", expect=self._expected)
+        self.wire.set_result(wire)

@@ -116,6 +116,18 @@ def test_a_set_of_addresses_is_small():
     assert size < 20_000_000
 
 
+def test_a_set_keeps_everybody_as_it_grows():
+    """From few to many, each address is new once, and then it is in."""
+    known = AddressSet()
+    for n in range(33_000):
+        assert known.add(f"person{n}@example.com")
+        if n in {0, 32_766, 32_767, 32_768, 32_999}:
+            assert len(known) == n + 1
+            assert not any(known.add(f"Person{earlier}@example.com") for earlier in range(0, n + 1, 97))
+            assert f"person{n}@example.com" in known
+            assert f"person{n + 1}@example.com" not in known
+
+
 def test_suppression_file(tmp_path):
     """One address a line; a file that cannot be read stops the run."""
     file = tmp_path / "no.txt"

@@ -40,7 +40,7 @@ async def kafka_of_its_own(settings: Settings, folder: Path, console: Console) -
     """
     settings = settings.model_copy(update={"state_dir": folder})
     async with kafka_for(settings, create=True) as bootstrap:
-        pulse = await _settled(bootstrap)
+        pulse = await settled(bootstrap)
         async with runs_at(bootstrap, console) as runs:
             if settings.kafka_bootstrap:
                 check_alone(pulse, runs)
@@ -50,7 +50,7 @@ async def kafka_of_its_own(settings: Settings, folder: Path, console: Console) -
                 yield Kafka(bootstrap, {"broker": ours[0]} if ours else {}, kafka_folder(settings) / "records"), runs
 
 
-async def _settled(bootstrap: str) -> Pulse:
+async def settled(bootstrap: str) -> Pulse:
     """A look at the broker when it knows the ends of all partitions: topics that are new have no leaders at first."""
     pulse, began = Pulse(bootstrap), monotonic()
     while True:

@@ -88,20 +88,19 @@ class Rounds:
             return
         self.console.print(f"Warming the broker up: {self.plan.warm_up:,} recipients …")
         async with self.sink("warm-up") as (sink, workers), self.working(workers):
-            await self.run(WARM_UP, sink)
+            await self.mail(WARM_UP, sink)
 
     async def settle(self, sink: Sink) -> None:
         """Have new processes connect, compile and import, as all do once."""
-        await self.run(SETTLING, sink, show=False)
+        await self.mail(SETTLING, sink, show=False)
 
-    async def run(self, workflow: str, sink: Sink, *, show: bool = True) -> tuple[Followed, RunStatus, Received]:
-        """One run from its trigger to the last mail at the sink, which is marked before."""
+    async def mail(self, workflow: str, sink: Sink, *, show: bool = True) -> tuple[Followed, RunStatus]:
+        """One run from its trigger to its written log; the sink is marked before."""
         sink.mark()
         followed = await self.runs.trigger(workflow)
-        status = await self.runs.follow(followed, show=show)
-        return followed, status, await self._arrived(sink, status.counts.sent)
+        return followed, await self.runs.follow(followed, show=show)
 
-    async def _arrived(self, sink: Sink, sent: int) -> Received:
+    async def arrived(self, sink: Sink, sent: int) -> Received:
         """What the sink received, once it has noted as many mails as were sent, or has had the time to."""
         until = monotonic() + ARRIVAL_TIMEOUT
         while True:

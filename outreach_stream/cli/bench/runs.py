@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
 
@@ -26,9 +26,8 @@ STALL = 120.0
 MANY = 1_000_000
 """Runs that a topic of statuses may name."""
 
-LOOK = 0.01
-SHOW = 0.2
-"""Seconds between two looks at the sink, and at the run."""
+SHOW = 1.0
+"""Seconds between two looks at where the run stands, while it goes on: each costs what is measured its time."""
 
 
 @dataclass(slots=True)
@@ -42,6 +41,8 @@ class Followed:
     """When its final state was read from `run.status`; 0: not yet."""
     logged: float = 0.0
     """When it was read that its log is written."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set then."""
 
 
 class Runs:
@@ -49,8 +50,10 @@ class Runs:
 
     def __init__(self, statuses: RunStatuses, publisher: TriggerPublisher, console: Console) -> None:
         self.check: Callable[[], None] = lambda: None
-        self.look: Callable[[], None] = lambda: None
-        self._statuses, self._publisher, self._console = statuses, publisher, console
+        self.look: Callable[[], float] = lambda: SHOW
+        """Called as often as it says, in seconds, while a run is followed."""
+        self._statuses, self._publisher = statuses, publisher
+        self._lines = Console(file=console.file, force_terminal=False, highlight=False, soft_wrap=True)
         self._known: dict[str, Followed] = {}
         self._numbers, self._prefix = count(), f"{time.time():.3f}"
         statuses.listeners.append(self._heard)
@@ -72,12 +75,15 @@ class Runs:
         return followed
 
     async def follow(self, followed: Followed, *, show: bool = True) -> RunStatus:
-        """Follow a run until it has ended and its log is written. Raises `CommandError` if it does not get on."""
+        """Follow a run until it has ended and its log is written. Raises `CommandError` if it does not get on.
+
+        What is shown are lines, on a terminal too: a bar that moves would take its time from what is measured.
+        """
         last, changed, shown = None, monotonic(), 0.0
-        with RunDisplay(self._console if show else Console(quiet=True)) as display:
+        with RunDisplay(self._lines if show else Console(quiet=True)) as display:
             while True:
                 self.check()
-                self.look()
+                pause = self.look()
                 now = monotonic()
                 if now - shown > SHOW or followed.logged:
                     shown, status = now, self._statuses.get(followed.run_id)
@@ -89,7 +95,9 @@ class Runs:
                         last, changed = status, now
                     if now - changed > STALL:
                         raise CommandError(f"The bench is given up: its run has not got on for {STALL:.0f} s.")
-                await asyncio.sleep(LOOK)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await followed.over.wait()
 
     def _heard(self, run: str, word: Word) -> None:
         followed = self._known.get(run)
@@ -98,6 +106,7 @@ class Runs:
         followed.ended = followed.ended or time.time()
         if over(word.status):
             followed.logged = followed.logged or time.time()
+            followed.over.set()
 
 
 @asynccontextmanager

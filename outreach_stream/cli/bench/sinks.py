@@ -3,18 +3,21 @@
 import os
 import shutil
 import sys
-import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from outreach_stream.cli.bench.plan import Plan, SinkKind
 from outreach_stream.cli.exits import CommandError, Exit
 from outreach_stream.cli.supervisor import Program
-from outreach_stream.inbox.light import arrivals
+from outreach_stream.inbox.light import Arrival, arrivals
 
 CONNECTIONS = 1_000
 """That smtp-sink serves at a time; by default 256."""
+
+OFTEN, SELDOM = 0.01, 0.2
+"""Seconds between two looks at a sink: while the time of its first mail depends on it, and otherwise."""
 
 
 class Received(NamedTuple):
@@ -38,8 +41,11 @@ class Sink(Protocol):
     def mark(self) -> None:
         """Whatever comes from now on is looked at."""
 
-    def look(self) -> None:
-        """Called a hundred times a second or so while mails come: a sink that cannot tell times takes them here."""
+    def look(self) -> float:
+        """Called while mails come; returns after how many seconds at most it wants to be called again.
+
+        A sink that cannot tell times takes them here. Whoever looks takes processor time from what is measured.
+        """
 
     def received(self) -> Received:
         """What came since the mark. Blocks."""
@@ -62,14 +68,19 @@ class InboxSink:
         """See `Sink`."""
         self._mark = self.record.stat().st_size
 
-    def look(self) -> None:
+    def look(self) -> float:
         """See `Sink`: nothing is needed."""
+        return SELDOM
+
+    def arrived(self) -> Iterator[Arrival]:
+        """Each mail since the mark, as it came. Blocks."""
+        return arrivals(self.record, self._mark)
 
     def received(self) -> Received:
         """See `Sink`."""
         counts: Counter[str] = Counter()
         first = last = 0.0
-        for mail in arrivals(self.record, self._mark):
+        for mail in self.arrived():
             counts[mail.recipient] += 1
             first, last = first or mail.at, mail.at
         return Received(counts.total(), first, last, counts)
@@ -94,14 +105,15 @@ class PostfixSink:
         self.look()
         self._before, self._first = self._count, 0.0
 
-    def look(self) -> None:
-        """See `Sink`: times are those of looks, so a few milliseconds late."""
+    def look(self) -> float:
+        """See `Sink`: the first mail's time is that of a look, the last one's that of what was printed about it."""
         with self._output.open("rb") as output:
             output.seek(max(0, output.seek(0, os.SEEK_END) - 256))
-            count = counted(output.read())
+            count, printed = counted(output.read()), os.fstat(output.fileno()).st_mtime
         if count != self._count:
-            self._count, self._last = count, time.time()
+            self._count, self._last = count, printed
             self._first = self._first or self._last
+        return SELDOM if self._first else OFTEN
 
     def received(self) -> Received:
         """See `Sink`."""

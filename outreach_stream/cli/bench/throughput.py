@@ -1,9 +1,10 @@
 """How many recipients a second, and at what cost: round by round, beside loops that only send."""
 
 import asyncio
+import os
 from collections import Counter
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from time import process_time
 from typing import Any, NamedTuple
 
 from outreach_stream.cli.bench.figures import Figures, lost_and_doubled, summary
@@ -11,16 +12,17 @@ from outreach_stream.cli.bench.rounds import Rounds
 from outreach_stream.cli.bench.sinks import Received, Sink
 from outreach_stream.cli.bench.stage import BULK
 from outreach_stream.cli.bench.usage import cpu_seconds, peak_mib, size
+from outreach_stream.cli.supervisor import Program
 from outreach_stream.cli.worker import ROLES
 
 
 class _Used(NamedTuple):
-    """What all processes have used so far."""
+    """The processor time of all processes so far."""
 
     cpu: Mapping[str, float]
     """Seconds, by process."""
-    disk: Mapping[str, int]
-    """Bytes, by what they are."""
+    watching: float
+    """Seconds of this process, which only watches."""
 
 
 async def throughput(rounds: Rounds) -> Figures:
@@ -30,36 +32,41 @@ async def throughput(rounds: Rounds) -> Figures:
         rounds.console.print(f"Round {number} of {rounds.plan.repeat}: {rounds.plan.recipients:,} recipients …")
         async with rounds.sink(f"round-{number}") as (sink, workers):
             async with rounds.working(workers):
-                await rounds.settle(sink)
-                figures = await _measured(rounds, sink, workers[0].output.parent)  # type: ignore[union-attr]
-            rounds.console.print(f"{figures['recipients_per_s']:,} recipients a second")
+                figures = await measured(rounds, sink, workers)
             found.append(figures | {"baselines": await rounds.baselines()})
     return {"measure": "throughput", **summary(found)}
 
 
-async def _measured(rounds: Rounds, sink: Sink, folder: Path) -> Figures:
+async def measured(rounds: Rounds, sink: Sink, workers: Sequence[Program]) -> Figures:
+    """The figures of one run of these workers, which are at work. Raises `CommandError`."""
+    await rounds.settle(sink)
+    folder = workers[0].output.parent  # type: ignore[union-attr]
     places = {"kafka": ([rounds.kafka.records] if rounds.kafka.records else [], ".log"),
               "state": ([folder / "state"], ""), "log": ([rounds.stage.output], "")}
 
-    def used() -> _Used:
-        disk = {what: size(*place) for what, place in places.items() if place[0]}
-        return _Used(cpu_seconds(rounds.pids), disk)
+    def disk() -> dict[str, int]:
+        return {what: size(*place) for what, place in places.items() if place[0]}
 
-    before = await asyncio.to_thread(used)
-    followed, status, received = await rounds.run(BULK, sink)
-    after, peaks = await asyncio.to_thread(used), peak_mib(rounds.pids)
+    disk_before, before = await asyncio.to_thread(disk), _Used(cpu_seconds(rounds.pids), process_time())
+    followed, status = await rounds.mail(BULK, sink)
+    after, peaks = _Used(cpu_seconds(rounds.pids), process_time()), peak_mib(rounds.pids)
+    disk_after = await asyncio.to_thread(disk)
+    received = await rounds.arrived(sink, status.counts.sent)
+    rounds.console.print(f"{_rate(received):,.0f} recipients a second")
     counts, wanted = status.counts, rounds.plan.recipients
     lost, doubled = lost_and_doubled(counts.sent, wanted, received.mails,
                                      None if received.recipients is None else len(received.recipients))
     return {
         "recipients": wanted, "state": status.state, "sent": counts.sent, "senders": rounds.plan.senders,
-        "concurrency": rounds.plan.concurrency, "sink": sink.name,
+        "concurrency": rounds.plan.concurrency, "sink": sink.name, "sink_latency_ms": rounds.plan.latency,
+        "cores": os.process_cpu_count() or 1,
         "recipients_per_s": round(_rate(received)), "seconds": round(followed.ended - followed.began, 3),
         "seconds_to_first_mail": round(received.first - followed.began, 3),
         "seconds_to_log": round(followed.logged - followed.began, 3),
         "cpu_us_per_recipient": _micros(before.cpu, after.cpu, wanted), "peak_mib": peaks,
-        "disk_bytes_per_recipient": {what: round((after.disk[what] - before.disk[what]) / wanted)
-                                     for what in before.disk},
+        "watching_us_per_recipient": round((after.watching - before.watching) / wanted * 1e6, 1),
+        "disk_bytes_per_recipient": {what: round((disk_after[what] - size_before) / wanted)
+                                     for what, size_before in disk_before.items()},
         "lost": lost, "duplicates": doubled, "possible_duplicates": counts.possible_duplicates,
         "compared": "mails at the sink with the run's counts" if received.recipients is None else
                     "recipients at the sink with the database",
