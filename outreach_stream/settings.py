@@ -122,6 +122,10 @@ def _at_most_replication(value: int | None, info: ValidationInfo) -> int | None:
     return value
 
 
+MOST_PROCESSES = 64
+"""Processes of a role that one command starts at most; more are begun by several commands, each with `--instance`."""
+
+
 class Settings(KafkaSettings):
     """Typed settings; a value that cannot be read fails at start and names its variable."""
 
@@ -160,6 +164,16 @@ class Settings(KafkaSettings):
                           "several with commas between: the first signs, all are read")
     session_timeout: float = Field(20.0, gt=1, description="Seconds until a dead worker's partitions are given away")
     drain_timeout: float = Field(25.0, gt=0, description="Seconds that hand-overs may take when a worker stops")
+    aggregators: int = Field(
+        1, ge=1, le=MOST_PROCESSES, description="Aggregators that one `outreach worker` starts, a process each. They "
+                                                "share their topics' partitions: more than the larger of "
+                                                "`OUTREACH_PARTITIONS_RUNS` and `…_TRIGGERS` only stand by")
+    dispatchers: int = Field(
+        1, ge=1, le=MOST_PROCESSES, description="The same of dispatchers: more than the larger of "
+                                                "`OUTREACH_PARTITIONS_RUNS` and `…_ENGINES` only stand by")
+    senders: int = Field(
+        1, ge=1, le=MOST_PROCESSES, description="The same of senders, which share the lanes: more than "
+                                                "`OUTREACH_PARTITIONS_LANES` only stand by")
     planners: int = Field(4, ge=1, description="Queries that one dispatcher runs at the same time")
     lane_ahead: float = Field(2.0, gt=0, description="Seconds of an engine's rate kept ready in its lanes")
     partitions_triggers: int = Field(4, ge=1, description="Partitions of `workflow.triggered`; fixed at creation")
@@ -172,8 +186,8 @@ class Settings(KafkaSettings):
     metrics_host: str = Field(
         "127.0.0.1", description="Address on which workers and tickers tell their health and metrics")
     metrics_port: int = Field(
-        0, ge=0, le=65_533, description="Port for it: the first role's, of several in one command the others take the "
-                                        "next. 0: none")
+        0, ge=0, le=65_533, description="Port for it: the first process's, of several in one command the others take "
+                                        "the next. 0: none")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Process logs: debug, info, warning or error")
     log_format: Literal["auto", "json", "console"] = Field(

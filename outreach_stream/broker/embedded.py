@@ -42,14 +42,12 @@ class EmbeddedBroker:
     """One Kafka node with its records in `data_dir`; start, kill and stop it as often as needed.
 
     `port=0` takes the port that the folder's last broker had, or a free one, and keeps it. Start it from a thread that
-    lives as long as the broker shall: the kernel ties the JVM's life to that thread. `thorough` pays for one that
-    works for minutes (see `java_command`).
+    lives as long as the broker shall: the kernel ties the JVM's life to that thread.
     """
 
-    def __init__(self, data_dir: Path, cache_dir: Path, *, port: int = 0, thorough: bool = False) -> None:
+    def __init__(self, data_dir: Path, cache_dir: Path, *, port: int = 0) -> None:
         self.folder = DataFolder(data_dir)
         self.port = port
-        self._thorough = thorough
         self.progress: Report = lambda _here, _total: None
         self._cache_dir = cache_dir
         self._jvm: subprocess.Popen[bytes] | None = None
@@ -112,7 +110,7 @@ class EmbeddedBroker:
             self._run(self.folder.format_command(class_path))
             if await self.ended():
                 raise BrokerStartError(f"Kafka could not format {self.folder.path}. {self.folder.log_tail()}")
-        self._run(java_command(class_path, "kafka.Kafka", str(self.folder.properties), thorough=self._thorough))
+        self._run(java_command(class_path, "kafka.Kafka", str(self.folder.properties)))
         await self._answering()
 
     def _run(self, command: list[str]) -> None:

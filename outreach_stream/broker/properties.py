@@ -51,9 +51,8 @@ def server_properties(data_dir: Path, ports: Ports) -> str:
         # After a kill the node waits until its own earlier session has run out: 9 s by default.
         "broker.session.timeout.ms": "2000",
         "broker.heartbeat.interval.ms": "250",
-        # Each request is handed from thread to thread. With one of each nobody is woken in vain: a fifth less CPU.
-        "num.network.threads": "1",
-        "num.io.threads": "1",
+        "num.network.threads": "2",
+        "num.io.threads": "4",
         "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
     }
     return "".join(f"{key}={value}\n" for key, value in settings.items())

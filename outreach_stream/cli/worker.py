@@ -2,11 +2,13 @@
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import structlog
 import typer
 
 from outreach_stream.broker.errors import NoBrokerError
@@ -18,6 +20,7 @@ from outreach_stream.cli.process import service
 from outreach_stream.cli.signals import on_stop
 from outreach_stream.cli.supervisor import Program, Supervisor, outreach
 from outreach_stream.settings import Settings
+from outreach_stream.topics import Layout
 
 if TYPE_CHECKING:
     from outreach_stream.telemetry.endpoint import Listening
@@ -37,6 +40,13 @@ ROLES = (Role.AGGREGATOR, Role.DISPATCHER, Role.SENDER)
 GRACE = 15.0
 """Seconds a stopping worker has beyond its drain, to commit and leave its group, before it is killed."""
 
+LAST_PORT = 65_535
+
+ALONE = {"OUTREACH_AGGREGATORS": "1", "OUTREACH_DISPATCHERS": "1", "OUTREACH_SENDERS": "1"}
+"""Set for a worker that works by itself, whatever we were told: else it would start as many as we did."""
+
+_log = structlog.get_logger()
+
 
 def worker(
     roles: Annotated[list[Role], typer.Argument(
@@ -49,13 +59,15 @@ def worker(
 ) -> None:
     """Work in one or more roles, until Ctrl-C or SIGTERM.
 
-    Several roles get a process each, and one that dies is started again. Without OUTREACH_KAFKA_BOOTSTRAP the embedded
-    Kafka of the state folder is used, and started if it isn't running.
+    Several roles get a process each, or as many as OUTREACH_AGGREGATORS, OUTREACH_DISPATCHERS and OUTREACH_SENDERS say,
+    and one that dies is started again. Without OUTREACH_KAFKA_BOOTSTRAP the embedded Kafka of the state folder is used,
+    and started if it isn't running.
     """
-    settings = service()
+    settings = service(**({"instance": instance} if instance else {}))
     catalog_at(settings).load()      # each role reads it again; said once, and before anything is begun
-    wanted = [role for role in ROLES if role in roles or Role.ALL in roles]
+    wanted = processes(roles, settings)
     folder = _folder(settings, data_dir, instance)
+    look_at_counts(wanted, settings)
     listening = metrics_place(settings) if len(wanted) == 1 else None
     single = asyncio.run(_single(wanted[0], settings, listening)) if len(wanted) == 1 else None
     if single is None:
@@ -64,6 +76,29 @@ def worker(
         sys.exit(asyncio.run(_supervise(wanted, settings, folder)))
     settings = settings.model_copy(update={"kafka_bootstrap": single, "state_dir": folder})
     sys.exit(_work(wanted[0], settings, listening))
+
+
+def processes(roles: Sequence[str], settings: Settings) -> list[Role]:
+    """The role of each process that is to run, in flow order: a role is named as often as it has processes."""
+    counts = {Role.AGGREGATOR: settings.aggregators, Role.DISPATCHER: settings.dispatchers,
+              Role.SENDER: settings.senders}
+    return [role for role in ROLES if role in roles or Role.ALL in roles for _ in range(counts[role])]
+
+
+def useful(role: str, layout: Layout) -> int:
+    """Processes of a role that can have work: each partition number of topics with equal counts has one owner."""
+    return {Role.AGGREGATOR: max(layout.triggers, layout.runs), Role.DISPATCHER: max(layout.runs, layout.engines),
+            Role.SENDER: layout.lanes}[Role(role)]
+
+
+def look_at_counts(wanted: Sequence[Role], settings: Settings) -> None:
+    """Warns of processes that can have no work. Raises `CommandError` if there are fewer ports than processes."""
+    if settings.metrics_port and settings.metrics_port + len(wanted) - 1 > LAST_PORT:
+        raise CommandError(f"{len(wanted)} processes tell their metrics on the ports from {settings.metrics_port} on, "
+                           f"and {LAST_PORT} is the last: choose a lower OUTREACH_METRICS_PORT.", Exit.USAGE)
+    for role, count in Counter(wanted).items():
+        if count > (partitions := useful(role, settings.layout())):
+            _log.warning("workers_without_partitions", role=role, processes=count, partitions=partitions)
 
 
 def _folder(settings: Settings, data_dir: Path | None, instance: str | None) -> Path:
@@ -110,9 +145,21 @@ def role_programs(roles: Sequence[str], env: Mapping[str, str], folder: Path,
                   output: Path | None = None, metrics_port: int = 0) -> list[Program]:
     """One program for each role, with its state in `folder`; with `output`, its log in a file in that folder.
 
+    A role that is named again gets a further process, an instance of its own: `sender`, `sender-2`, `sender-3`.
     The first tells its metrics on `metrics_port`, the others on those that follow; 0: none of them does.
     """
-    env = {**env, "OUTREACH_STATE_DIR": str(folder)}
+    env = {**env, **ALONE, "OUTREACH_STATE_DIR": str(folder)}
     ports = [str(metrics_port and metrics_port + number) for number in range(len(roles))]
-    return [outreach(role, "worker", role, env={**env, "OUTREACH_METRICS_PORT": port},
-                     output=output and output / f"{role}.log") for role, port in zip(roles, ports, strict=True)]
+    return [outreach(name, "worker", role, *(() if name == role else ("--instance", name)),
+                     env={**env, "OUTREACH_METRICS_PORT": port}, output=output and output / f"{name}.log")
+            for role, name, port in zip(roles, process_names(roles), ports, strict=True)]
+
+
+def process_names(roles: Sequence[str]) -> list[str]:
+    """What the process of each role is called: as the role is, and those after it with a number."""
+    seen: Counter[str] = Counter()
+    names = []
+    for role in roles:
+        seen[role] += 1
+        names.append(f"{role}-{seen[role]}" if seen[role] > 1 else str(role))
+    return names

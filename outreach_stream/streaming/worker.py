@@ -11,7 +11,7 @@ import structlog
 from outreach_stream.streaming import vitals
 from outreach_stream.streaming.app import StreamApp
 from outreach_stream.streaming.logs import calm_libraries
-from outreach_stream.streaming.memory import collect_rarely, keep_read_buffers
+from outreach_stream.streaming.memory import collect_rarely
 from outreach_stream.telemetry.endpoint import Listening, told
 
 log = structlog.get_logger()
@@ -24,7 +24,6 @@ def run(app: StreamApp, listening: Listening | None = None) -> int:
     The process is gone `limits.stop` seconds after the signal; with every stack on stderr if it had to be forced.
     """
     calm_libraries()
-    keep_read_buffers()
     collect_rarely()
     try:
         return asyncio.run(_told(app, listening))

@@ -12,6 +12,8 @@ EVENTS = {
     "process_started": "The supervisor started a program.",
     "process_died": "A program ended without being asked to; it is started again in `restart_in` seconds.",
     "process_killed": "A program did not end in its grace.",
+    "workers_without_partitions": "A role was given more processes than its topics have partitions: some only stand "
+                                  "by.",
     "metrics_served": "`/live`, `/ready` and `/metrics` of this process are at `url`.",
     "metrics_not_answered": "A request to that place could not be answered.",
     "gateway_started": "The HTTP API listens at `url`.",

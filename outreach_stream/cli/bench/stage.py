@@ -9,7 +9,7 @@ from pathlib import Path
 from outreach_stream.cli.bench.plan import Plan
 from outreach_stream.cli.demo.stage import example_catalog, held_port
 from outreach_stream.cli.supervisor import Program, outreach
-from outreach_stream.cli.worker import Role
+from outreach_stream.cli.worker import ALONE, Role, process_names
 
 BULK, WARM_UP, SETTLING, EXPRESS = "bench", "bench-warm-up", "bench-settling", "bench-express"
 """Workflows of the catalog. All have the example's mail: subject, text and HTML with a loop and a condition."""
@@ -107,17 +107,12 @@ class Stage:
     def roles(self, bootstrap: str, folder: Path) -> list[Program]:
         """The workers, each with state and log in the round's folder."""
         env = self.env(bootstrap)
-        names = ["aggregator", "dispatcher", *sender_names(self._plan.senders)]
-        return [outreach(name, "worker", Role.SENDER if name.startswith("sender") else name, "--data-dir",
-                         str(folder / "state" / name), env=env, output=folder / f"{name}.log") for name in names]
+        roles = [Role.AGGREGATOR, Role.DISPATCHER, *[Role.SENDER] * self._plan.senders]
+        return [outreach(name, "worker", role, "--data-dir", str(folder / "state" / name), env=env,
+                         output=folder / f"{name}.log") for role, name in zip(roles, process_names(roles), strict=True)]
 
     def env(self, bootstrap: str) -> Mapping[str, str]:
         """What differs for our processes from the environment that we are called in."""
-        return {"OUTREACH_KAFKA_BOOTSTRAP": bootstrap, "OUTREACH_CATALOG": str(self.catalog),
+        return {**ALONE, "OUTREACH_KAFKA_BOOTSTRAP": bootstrap, "OUTREACH_CATALOG": str(self.catalog),
                 "OUTREACH_OUTPUT": str(self.output), "OUTREACH_LOG_LEVEL": "warning", "OUTREACH_LOG_FORMAT": "json",
                 "OUTREACH_METRICS_PORT": "0", "OUTREACH_GATEWAY_TOKENS": "", "OUTREACH_GATEWAY_RATE": "1000"}
-
-
-def sender_names(count: int) -> list[str]:
-    """Of so many sender processes."""
-    return ["sender", *(f"sender-{number}" for number in range(2, count + 1))]
