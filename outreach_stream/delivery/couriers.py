@@ -31,8 +31,10 @@ log = structlog.get_logger()
 LOOK_SECONDS = 0.002
 """How long a mail waits for a courier that is under way, before another one is sent out."""
 LATE_SECONDS = 0.001
-"""A loop that comes to its timers later than this has enough to do: couriers for more than half of the places would not
-make it faster, while fewer have the next mail at hand when one is written, and both go in one packet."""
+"""A loop that comes to its timers later than this has enough to do."""
+BUSY = 24
+"""Couriers that keep such a loop in work. With more of them each finds nothing when it comes back, and has to begin
+anew, alone; fewer have the next mail at hand when one is written, and both go in one packet."""
 
 GROUP = 32
 """Mails that are composed together. One that is composed alone, between two looks at the network, takes twice as long:
@@ -162,7 +164,7 @@ class Couriers:
         waiting = len(self._express) + len(self._bulk)
         under_way, size = len(self._under_way), self.desk.size
         idle = asyncio.get_running_loop().time() - due < LATE_SECONDS
-        most = size if idle else (size + 1) // 2
+        most = size if idle else min(BUSY, (size + 1) // 2)
         if not waiting or self.soon():
             return
         for _ in range(min(waiting, max(1, under_way), most - under_way)):

@@ -77,7 +77,7 @@ def test_a_role_has_as_many_processes_as_its_setting_says() -> None:
 
 
 def test_each_process_has_a_name_a_folder_a_log_and_a_port_of_its_own() -> None:
-    """The first of a role keeps the role's name and folder; the others are instances that start no more of their kind."""
+    """The first of a role keeps its name and folder; the others are instances, and none starts more of its kind."""
     programs = role_programs(["dispatcher", "sender", "sender", "sender"], {"OUTREACH_SENDERS": "3"}, Path("/state"),
                              Path("/logs"), metrics_port=9464)
 
