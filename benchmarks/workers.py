@@ -14,6 +14,8 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
+from outreach_stream.cli.worker import ALONE
+
 CATALOG = {
     "workflows/hello.yaml": "name: Hello\ntemplate: hello\nengines: [memory]\nfrom: us@shop.example\n",
     "templates/hello.yaml": "subject: Hello {{ name }}\ntext: A good day to you, {{ name }}.\n",
@@ -32,7 +34,7 @@ class Workers:
         self._env = os.environ | {
             "OUTREACH_KAFKA_BOOTSTRAP": bootstrap, "OUTREACH_CATALOG": str(folder / "catalog"),
             "OUTREACH_OUTPUT": str(folder / "output"), "OUTREACH_LOG_LEVEL": "warning", "OUTREACH_METRICS_PORT": "0",
-            "OUTREACH_SESSION_TIMEOUT": str(session_timeout), "OUTREACH_DRAIN_TIMEOUT": "5",
+            "OUTREACH_SESSION_TIMEOUT": str(session_timeout), "OUTREACH_DRAIN_TIMEOUT": "5", **ALONE,
             # As installed: compiled, which packages of the image are, and a checkout is after its first run.
             "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
 

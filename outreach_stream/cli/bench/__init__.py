@@ -39,7 +39,7 @@ def bench(
         min=0, max=10_000_000, help="Recipients mailed before anything is measured, in three minutes at most: a "
                                     "broker's JVM is slow at first.")] = 100_000,
     senders: Annotated[int, typer.Option(min=1, max=64, help="Sender processes.")] = 1,
-    concurrency: Annotated[int, typer.Option(min=1, max=900, help="Mails in work at a time, of each sender.")] = 100,
+    concurrency: Annotated[int, typer.Option(min=1, max=900, help="Mails in work at a time, of each sender.")] = 600,
     engine_rate: Annotated[float | None, typer.Option(
         min=0.1, help="Mails a second that the engine allows.", show_default="no limit")] = None,
     sink_latency: Annotated[float, typer.Option(

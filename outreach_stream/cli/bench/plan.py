@@ -31,7 +31,7 @@ class Plan:
     warm_up: int = 0
     """Recipients that are mailed before anything is measured."""
     senders: int = 1
-    concurrency: int = 100
+    concurrency: int = 600
     """Mails in work at a time, of one sender process."""
     rate: float | None = None
     """Mails a second that the engine allows; None: as many as will."""

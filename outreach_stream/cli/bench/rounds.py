@@ -23,6 +23,9 @@ from outreach_stream.domain.events import RunStatus
 BARE_MAILS = 20_000
 """The loops send so many of the run's mails at most: they are composed beforehand, and must lie in memory."""
 
+BARE_CONNECTIONS = 100
+"""Connections of the loops at most: more make none of them faster."""
+
 BARE_TIMEOUT = 600.0
 """Seconds that the loops may take."""
 
@@ -113,7 +116,7 @@ class Rounds:
         """The run's mails, sent to the sink by loops that do nothing else: see `bare`. The sink must be running."""
         count = min(self.plan.recipients, BARE_MAILS)
         self.console.print(f"The same messages by bare loops: {count:,} …")
-        connections = min(self.plan.concurrency, count)
+        connections = min(self.plan.concurrency, BARE_CONNECTIONS, count)
         loops = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "outreach_stream.cli.bench.bare", str(self.stage.catalog), str(self.stage.port),
             str(count), str(connections), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
