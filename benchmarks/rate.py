@@ -88,7 +88,7 @@ def main() -> None:
     options.add_argument("--senders", type=counts, default=[1, 3], metavar="N,N",
                          help="sender processes, a run for each number (default: 1,3)")
     options.add_argument("--seconds", type=positive, default=20, help="of the steady part of each run (default: 20)")
-    options.add_argument("--concurrency", type=positive, default=100, help="mails in work, of each (default: 100)")
+    options.add_argument("--concurrency", type=positive, default=600, help="mails in work, of each (default: 600)")
     options.add_argument("--warm-up", type=int, default=100_000, help="recipients mailed before, without a rate, so "
                                                                       "that the broker is warm (default: 100000)")
     asked = options.parse_args()

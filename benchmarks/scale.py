@@ -91,7 +91,7 @@ def main() -> None:
                          help="fast, slow (default: both)")
     options.add_argument("--recipients", type=positive, default=100_000, help="of a fast run (default: 100000)")
     options.add_argument("--senders", type=counts, default=[1, 2], metavar="N,N", help="of fast runs (default: 1,2)")
-    options.add_argument("--concurrency", type=positive, default=100, help="places in fast runs (default: 100)")
+    options.add_argument("--concurrency", type=positive, default=600, help="places in fast runs (default: 600)")
     options.add_argument("--slow-recipients", type=positive, default=20_000, help="of a slow run (default: 20000)")
     options.add_argument("--slow-senders", type=counts, default=[1, 2, 3, 4], metavar="N,N",
                          help="of slow runs (default: 1,2,3,4)")

@@ -11,8 +11,6 @@ from outreach_stream.engines.smtp_replies import Reply
 
 _REFUSAL = 400
 """The first code of a refusal (RFC 5321 section 4.2.1)."""
-_MOMENT = 0.001
-"""Seconds beyond the limit of a reply in which the loop may still come to what lies there."""
 _ROOM = 4_096
 """Bytes that one read takes: many replies."""
 
@@ -39,7 +37,6 @@ class SmtpWire(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[None] | None = None
         self._wanted = 0
         self._limit = self._due = self._rings = 0.0
-        self._given = False     # a moment has been given beyond the limit
         self._timer: asyncio.TimerHandle | None = None
         self._behind = False    # something did not leave at once
         self._writable = asyncio.Event()
@@ -211,24 +208,18 @@ class SmtpWire(asyncio.BufferedProtocol):
     # them would have been over, and looks then how long the one that runs has.
 
     def _put_off(self) -> None:
-        self._due, self._given = self._loop.time() + self._limit, False
+        self._due = self._loop.time() + self._limit
 
     def _ring(self) -> None:
         self._rings = self._due
         self._timer = self._loop.call_at(self._due, self._rung)
 
     def _rung(self) -> None:
-        """A reply that came in the very moment in which it was given up has come: whoever waits goes on with it.
-
-        It may lie there unread, if the loop had no time: there are loops that come to their timers first.
-        """
+        """A reply that came in the very moment in which it was given up has come: whoever waits goes on with it."""
         self._timer = None
         if self._waiter and not self._waiter.done():
             if self._loop.time() < self._due:
                 self._ring()
-            elif not self._given:
-                self._given = True
-                self._timer = self._loop.call_later(_MOMENT, self._rung)
             else:
                 self._fail(TimeoutError(f"no reply within {self._limit:g} s"))
 

@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, cast
 
-import uvloop
-
 WRITE_EVERY = 0.05
 """Seconds for which a line of the record may be in memory only."""
 
@@ -196,4 +194,4 @@ if __name__ == "__main__":
     parser.add_argument("--record", type=Path, required=True, help="file that gets a line for each mail")
     parser.add_argument("--latency-ms", type=float, default=0.0, metavar="MS", help="that a mail takes")
     asked = parser.parse_args()
-    uvloop.run(serve(asked.port, asked.record, asked.latency_ms / 1_000))
+    asyncio.run(serve(asked.port, asked.record, asked.latency_ms / 1_000))

@@ -7,7 +7,6 @@ import signal
 import threading
 
 import structlog
-import uvloop
 
 from outreach_stream.streaming import vitals
 from outreach_stream.streaming.app import StreamApp
@@ -27,7 +26,7 @@ def run(app: StreamApp, listening: Listening | None = None) -> int:
     calm_libraries()
     collect_rarely()
     try:
-        return asyncio.run(_told(app, listening), loop_factory=uvloop.new_event_loop)
+        return asyncio.run(_told(app, listening))
     finally:
         if threading.active_count() == 1:       # else a thread is still to be joined: the last resort stays armed
             faulthandler.cancel_dump_traceback_later()
