@@ -30,6 +30,7 @@ from outreach_stream.cli.bench.plan import Plan, SinkKind
 from outreach_stream.cli.bench.throughput import measured, problems
 from outreach_stream.cli.exits import CommandError
 
+PARTS = "fast", "slow"
 type Figures = dict[str, Any]
 
 
@@ -65,7 +66,7 @@ def plans_of(asked: argparse.Namespace, part: str) -> Iterator[Plan]:
 
 async def measure(asked: argparse.Namespace) -> Figures:
     async with warm_rounds(asked.warm_up) as new_rounds:
-        return {part: await in_turn(new_rounds, plans_of(asked, part), asked.repeat) for part in asked.parts}
+        return {part: await in_turn(new_rounds, plans_of(asked, part), asked.repeat) for part in asked.parts or PARTS}
 
 
 def table(part: str, rows: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -87,8 +88,7 @@ def table(part: str, rows: list[Mapping[str, Any]]) -> Iterator[str]:
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("parts", nargs="*", choices=["fast", "slow"], default=["fast", "slow"], metavar="PART",
-                         help="fast, slow (default: both)")
+    options.add_argument("parts", nargs="*", choices=PARTS, metavar="PART", help="fast, slow (default: both)")
     options.add_argument("--recipients", type=positive, default=100_000, help="of a fast run (default: 100000)")
     options.add_argument("--senders", type=counts, default=[1, 2], metavar="N,N", help="of fast runs (default: 1,2)")
     options.add_argument("--concurrency", type=positive, default=600, help="places in fast runs (default: 600)")
