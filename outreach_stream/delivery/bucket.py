@@ -112,9 +112,14 @@ class Bucket:
         return int(self._tokens + seconds * self._rate * self._factor)
 
     @property
+    def contended(self) -> bool:
+        """Whether somebody waits for a token by `take`."""
+        return self._called or self._turns.waiting
+
+    @property
     def free(self) -> bool:
         """Whether `take` would not wait."""
-        return not (self._called or self._turns.waiting or self.wait_time() > 0)
+        return not (self.contended or self.wait_time() > 0)
 
     async def take(self, express: bool = False) -> None:
         """Wait for a token and take it. Nothing is awaited between the taking and the return."""

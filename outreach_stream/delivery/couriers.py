@@ -9,21 +9,20 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
-from typing import Protocol
+from time import perf_counter
 
 import structlog
 
 from outreach_stream.delivery.attempt import engine_error
 from outreach_stream.delivery.chains import hand_over_all
-from outreach_stream.delivery.deliver import Delivery, First
+from outreach_stream.delivery.deliver import First
 from outreach_stream.delivery.desk import Desk
-from outreach_stream.delivery.item import Item
+from outreach_stream.delivery.parcel import Parcel
 from outreach_stream.delivery.recorder import Delivered
 from outreach_stream.delivery.steps import End
 from outreach_stream.domain.message import OutgoingMessage
 from outreach_stream.domain.outcomes import Accepted, Failure, Outcome
-from outreach_stream.domain.policy import Policy
-from outreach_stream.domain.ports import Brief, Connection
+from outreach_stream.domain.ports import Connection
 from outreach_stream.domain.states import RecipientStatus
 
 log = structlog.get_logger()
@@ -37,52 +36,14 @@ BUSY = 24
 anew, alone; fewer have the next mail at hand when one is written, and both go in one packet."""
 
 GROUP = 32
-"""Mails that are composed together. One that is composed alone, between two looks at the network, takes twice as long:
-by then the processor has forgotten how."""
+"""Mails that are composed together at most. One that is composed alone, between two looks at the network, takes twice
+as long: by then the processor has forgotten how."""
+GROUP_SECONDS = 0.02
+"""How long a group may take, by what the last one took: nothing else is done meanwhile. A template may take long."""
 AHEAD_SECONDS = 0.05
 """Under a rate no mail is composed so long before its turn, by which it is dated."""
 
 SENT = End(RecipientStatus.SENT)
-
-
-class Lookout(Protocol):
-    """Knows what is ordered, and is told what is on the wire: a lane's `Knowledge`."""
-
-    def halting(self, item: Item, policy: Policy) -> bool:
-        """Whether an order, the engine's state, or the recipient's own word keeps it from going out now."""
-
-    def on_wire(self, item: Item) -> None:
-        """It may have been sent from now on."""
-
-    def unit(self) -> bool:
-        """Take one of the engine's hourly and daily mails that are ready, if there are any."""
-
-
-@dataclass(slots=True)
-class Parcel:
-    """A mail that holds a place, is covered, and was never attempted."""
-
-    item: Item
-    brief: Brief
-    lookout: Lookout
-    delivery: Delivery
-    delivered: Callable[[Item, Delivered], None]
-    """It was accepted."""
-    given_back: Callable[["Parcel", First | None], None]
-    """It cannot go at once, or the first attempt came to something else."""
-    message: OutgoingMessage | None = None
-    started: float = 0.0
-    """When its message was composed."""
-    began: float = 0.0
-    """When it was begun, later when its message was handed over."""
-    kept: bool = False
-    """Something came up after it was begun: its message was not handed over."""
-
-    def give_back(self, first: First | None = None) -> None:
-        """Have it go by itself."""
-        if first is None:
-            self.item.batch.release(self.item.i)    # a drain need not wait for what is not under way
-        self.given_back(self, first)
 
 
 @dataclass(slots=True)
@@ -91,10 +52,14 @@ class Couriers:
 
     desk: Desk
     spawn: Callable[..., asyncio.Task[None]]
+    came_back: bool = False
+    """One of them has had an answer since the last look: they do not all hang."""
     _express: deque[Parcel] = field(default_factory=deque)
     _bulk: deque[Parcel] = field(default_factory=deque)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
     _timer: asyncio.TimerHandle | None = None
+    _compose_seconds: float = GROUP_SECONDS
+    """What each mail of the last group took; the first one is composed alone."""
 
     def put(self, parcels: Sequence[Parcel], *, express: bool) -> None:
         """Have them carried, or given back, soon."""
@@ -123,10 +88,10 @@ class Couriers:
         """Whether the next one lacks only a token that comes in a moment: it stays, and is seen to then.
 
         Where all places have their token within a second none waits for long, and no order is noticed late. With a
-        slower engine each waits for its token by itself.
+        slower engine each waits for its token by itself; and so does express where others wait, or it would get none.
         """
         bucket = self.desk.bucket
-        if bucket.free or bucket.paused or bucket.within(1.0) < self.desk.size:
+        if bucket.free or bucket.paused or bucket.within(1.0) < self.desk.size or (self._express and bucket.contended):
             return False
         if self._timer is None:
             self._look_later()
@@ -137,9 +102,10 @@ class Couriers:
         if parcel.message is None:
             queue = self._express if parcel.delivery.express else self._bulk
             alike = takewhile(lambda other: other.message is None and other.brief is parcel.brief, queue)
-            group = [parcel, *islice(alike, min(GROUP - 1, self.desk.bucket.within(AHEAD_SECONDS)))]
-            now = self.desk.clock()
+            most = min(GROUP, int(GROUP_SECONDS / self._compose_seconds), 1 + self.desk.bucket.within(AHEAD_SECONDS))
+            group, now, began = [parcel, *islice(alike, max(0, most - 1))], self.desk.clock(), perf_counter()
             made = parcel.delivery.compose_all([each.item for each in group], parcel.brief, now)
+            self._compose_seconds = max(1e-6, (perf_counter() - began) / len(group))
             for each, message in zip(group, made, strict=True):
                 each.message, each.started = message, now
         return parcel.message is not None
@@ -151,7 +117,7 @@ class Couriers:
 
     def _back(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
-        if self._bulk and not self._under_way and not task.cancelled() and not self.soon():
+        if (self._express or self._bulk) and not self._under_way and not task.cancelled() and not self.soon():
             self._send_out()    # it came after the last one had looked
 
     def _look_later(self) -> None:
@@ -163,7 +129,8 @@ class Couriers:
         self._timer = None
         waiting = len(self._express) + len(self._bulk)
         under_way, size = len(self._under_way), self.desk.size
-        idle = asyncio.get_running_loop().time() - due < LATE_SECONDS
+        idle = not self.came_back or asyncio.get_running_loop().time() - due < LATE_SECONDS
+        self.came_back = False
         most = size if idle else min(BUSY, (size + 1) // 2)
         if not waiting or self.soon():
             return
@@ -225,6 +192,7 @@ class Tour:
     def ended(self, outcome: Outcome) -> None:
         """What came of the oldest."""
         parcel, desk, now = self._begun.popleft(), self._desk, self._clock()
+        self._couriers.came_back = True
         if parcel.kept:
             desk.bucket.put_back()
             parcel.give_back()

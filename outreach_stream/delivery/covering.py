@@ -23,6 +23,7 @@ class Covering:
         self._earlier = [self._own, *said.values()]
         self._covered: set[int] = set()
         self._tried: dict[ItemKey, Item] = {}
+        self._writing = asyncio.Lock()
         # Both hold what is covered and not on the wire.
 
     async def begin(self, first: int) -> None:
@@ -36,15 +37,19 @@ class Covering:
         return item.tried if item.offset is None else maybe_sent(item.offset, self._earlier)
 
     async def cover(self, item: Item, following: Iterable[Item]) -> None:
-        """Have the item covered, and with it those that may soon be in work; returns when that is durable."""
-        if item.offset is None:
-            if item.key not in self._tried:
-                await self._cover_entries([item, *(each for each in following if each.offset is None)])
-        elif item.offset not in self._covered:
-            block = [item.offset, *(each.offset for each in following if each.offset is not None)]
-            self._own = self._own.advanced(block)
-            self._covered.update(block)  # before the write: a last word may come while it is under way
-            await self._write_watermark()
+        """Have the item covered, and with it those that may soon be in work; returns when that is durable.
+
+        And all that `covers` says of others is: two may begin at a time, and neither goes by what the other is writing.
+        """
+        async with self._writing:
+            if item.offset is None:
+                if item.key not in self._tried:
+                    await self._cover_entries([item, *(each for each in following if each.offset is None)])
+            elif item.offset not in self._covered:
+                block = [item.offset, *(each.offset for each in following if each.offset is not None)]
+                self._own = self._own.advanced(block)
+                self._covered.update(block)  # before the write: a last word may come while it is under way
+                await self._write_watermark()
 
     async def _cover_entries(self, block: Sequence[Item]) -> None:
         self._tried.update((item.key, item) for item in block)

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from outreach_stream.delivery.arrivals import Arrivals
-from outreach_stream.delivery.couriers import Parcel
 from outreach_stream.delivery.covering import Covering
 from outreach_stream.delivery.deliver import First, Halted, TryLater
 from outreach_stream.delivery.groups import Entered, acknowledged
@@ -15,6 +14,7 @@ from outreach_stream.delivery.knowledge import Knowledge, LaneWitness
 from outreach_stream.delivery.lane_parts import SPEC_SECONDS, LaneParts, Running
 from outreach_stream.delivery.later import Entry, PutOff
 from outreach_stream.delivery.mover import Moved
+from outreach_stream.delivery.parcel import Parcel
 from outreach_stream.delivery.recorder import Delivered
 from outreach_stream.delivery.slots import Slot, Slots
 from outreach_stream.delivery.standing import Facts, Go, Known, Move, Park, Standing

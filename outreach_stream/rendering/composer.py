@@ -42,7 +42,8 @@ class SpecComposer:
     def compose_all(self, requests: Sequence[SendRequested], now: float) -> list[OutgoingMessage | Unrenderable]:
         """The mails of several requests, in their order; see `outreach_stream.domain.ports.Composer`.
 
-        A mail of an engine that has asked for a message before is written at once, in the form that was asked for.
+        A mail of an engine that has asked for a message before is written at once, in the form that was asked for. Not
+        so one that carries files: its bytes are many, and would lie in memory until its turn comes.
         """
         rendered = self.template.render_all(requests, [self._link(request) for request in requests])
         mails = [self._mail(request, made) for request, made in zip(requests, rendered, strict=True)]
@@ -60,7 +61,7 @@ class SpecComposer:
 
     def _message(self, request: SendRequested, mail: Mail, second: int) -> OutgoingMessage:
         identity = message_id(request.run_id, request.chunk, request.index, self._domain)
-        form = self._asked.get(request.engine)
+        form = None if mail.files else self._asked.get(request.engine)
         ahead = None if form is None else self._skeleton.write(mail, message_id=identity, second=second, eight_bit=form)
         write = partial(self._written, mail, identity, second, request.engine, form, ahead)
         return OutgoingMessage(identity, self._sender, request.email, mail, write)

@@ -11,6 +11,7 @@ from jinja2.runtime import Context
 
 from outreach_stream.rendering.failures import RenderError
 from outreach_stream.rendering.metering import metered
+from outreach_stream.rendering.printing import AT_ONCE
 from outreach_stream.rendering.sandbox import EmptyValue, MailEnvironment, foreign_parts
 from outreach_stream.rendering.steps import STEPS, TooCostly
 
@@ -20,8 +21,8 @@ LARGEST_PART = 1_048_576
 MOST_TOKENS = 10_000
 """Words and signs that a part may have between its braces: compiling is the one thing that no step counts."""
 
-_SHORT = 10_000
-"""Pieces up to which a part is joined at once; beyond, they are counted one by one."""
+_SHORT = 10_000 // AT_ONCE
+"""Pieces up to which a part is joined at once, of so many values each; beyond, they are counted one by one."""
 
 _REPEATED = (nodes.For, nodes.Macro, nodes.CallBlock)
 """Without these a part has fewer pieces than words and signs, which are bounded."""

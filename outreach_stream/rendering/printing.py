@@ -16,7 +16,7 @@ type Finalize = Callable[[Any], Any]
 _SMALL = 1_000_000_000
 """Below it a number is one digit to the interpreter, and soon compared."""
 
-_AT_ONCE = 64
+AT_ONCE = 64
 """Texts and values that one piece is made of at most: they lie on the interpreter's stack meanwhile."""
 
 
@@ -33,8 +33,8 @@ class Printer(CodeGenerator):
         if frame.buffer is not None or frame.require_output_check or frame.eval_ctx.volatile:
             super().visit_Output(node, frame)
             return
-        for start in range(0, len(node.nodes), _AT_ONCE):
-            self._yield(node.nodes[start:start + _AT_ONCE], frame)
+        for start in range(0, len(node.nodes), AT_ONCE):
+            self._yield(node.nodes[start:start + AT_ONCE], frame)
 
     def _yield(self, printed: list[nodes.Expr], frame: Frame) -> None:
         finalize = self._make_finalize()

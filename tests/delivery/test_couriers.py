@@ -1,13 +1,14 @@
 """Mails that follow one another over one connection: what comes up between the beginning of one and its message."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from outreach_stream.delivery.couriers import GROUP
+from outreach_stream.delivery.couriers import GROUP, GROUP_SECONDS
 from outreach_stream.delivery.deliver import Came, Delivery
 from outreach_stream.delivery.item import Item
 from outreach_stream.domain.control import RunOrder, Subject
@@ -203,6 +204,27 @@ async def test_one_that_waits_a_moment_for_its_token_stays_with_the_couriers(
     assert not by_itself
 
 
+async def test_express_waits_with_the_others_where_others_wait(world: World, engine: ChainingEngine) -> None:
+    """Bulk that waits for its tokens by itself, as what is tried again does, has not all of them."""
+    sender = world.sender()
+    sender.rate, sender.places = 50.0, 10
+    sender.put(request(0))
+    await sender.finish()
+    bucket = sender.floor.desks["e"].bucket
+
+    async def bulk() -> None:
+        while True:
+            await bucket.take()
+
+    others = [asyncio.create_task(bulk()) for _ in range(9)]
+    await asyncio.sleep(0.05)
+    sender.put(request(500, email="express@x.example"), topic=EXPRESS, start=1)
+    await sender.until(lambda: len(sender.results) == 2)
+    for each in others:
+        each.cancel()
+    assert engine.attempts[-1].recipient == "express@x.example"
+
+
 async def test_with_a_slower_engine_each_waits_for_its_token_by_itself(
         world: World, engine: ChainingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or an order would be noticed late by those that wait for seconds."""
@@ -239,6 +261,24 @@ async def test_those_of_a_workflow_are_composed_together(world: World, monkeypat
     assert sum(groups) == len(world.engine.attempts) == 100
     assert len(groups) < 50
     assert max(groups) <= GROUP
+
+
+async def test_mails_that_take_long_are_composed_by_themselves(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else is done while a group is composed, so it is the smaller the longer each of it takes."""
+    groups: list[int] = []
+    compose_all = PlainComposer.compose_all
+
+    def composed(self: PlainComposer, requests: Sequence[SendRequested], now: float) -> list[Any]:
+        groups.append(len(requests))
+        time.sleep(GROUP_SECONDS / 2 * len(requests))
+        return compose_all(self, requests, now)
+
+    monkeypatch.setattr(PlainComposer, "compose_all", composed)
+    world.places = 8
+    await begin(world, 8).finish()
+
+    assert sum(groups) == 8
+    assert max(groups) <= 2
 
 
 @pytest.mark.parametrize(("fault", "reason"), [("broken", "template: subject: 'broken' is undefined"),

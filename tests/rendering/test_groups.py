@@ -145,6 +145,18 @@ def test_mails_are_written_ahead_in_the_form_asked_for_last(monkeypatch: pytest.
     assert written == [True] * 4 + [False] * 2
 
 
+def test_mails_with_files_are_not_written_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has all the files' bytes in it, and a group of them would fill the memory."""
+    composer = SpecComposer(spec(attachments=[{"name": "a.txt", "type": "text/plain", "content": b"a"}]), LINKS)
+    composer.compose(request(0), 1.0).mime(eight_bit=True)
+    written = counted(composer, monkeypatch)
+    first, _ = composer.compose_all([request(0), request(1)], 1.0)
+
+    assert isinstance(first, OutgoingMessage)
+    assert not written
+    assert b"a.txt" in first.mime(eight_bit=True)
+
+
 def test_nothing_is_written_for_an_engine_that_never_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that hands subject and bodies to its provider does not pay for messages that another engine asks for."""
     composer = SpecComposer(spec(), LINKS)

@@ -1,5 +1,7 @@
 """What is printed by one call is what Jinja prints by three, and no part changes another."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from markupsafe import Markup
 
 from outreach_stream.recipients.intake import Recipient
 from outreach_stream.rendering.failures import RenderError
+from outreach_stream.rendering.part import LARGEST_PART
 from outreach_stream.rendering.steps import CHARACTERS, STEPS
 from outreach_stream.rendering.templates import CompiledTemplate
 
@@ -97,3 +100,16 @@ def test_a_turn_costs_its_body_however_it_is_counted(loop):
 
     with pytest.raises(RenderError, match=r"line 1: takes more than 100,000 steps|larger than"):
         template.render(Recipient("a@x.example", "", {"n": turns + 1_000}))
+
+
+def test_a_part_that_grows_too_large_is_given_up_before_it_is_made():
+    """Sixty-four values are one piece: what they make is looked at before there are many of them."""
+    html = "{% for i in range(9000) %}" + "{{ a }}" * 64 + "{% endfor %}"
+    template = CompiledTemplate("t", {"subject": "x", "text": "x", "html": html})
+    tracemalloc.start()
+    try:
+        with pytest.raises(RenderError, match="larger than"):
+            template.render(Recipient("a@x.example", "", {"a": '"' * 63}))
+        assert tracemalloc.get_traced_memory()[1] < 32 * LARGEST_PART
+    finally:
+        tracemalloc.stop()
