@@ -22,10 +22,10 @@ def choose_ports(wanted: int, earlier: int = 0) -> Ports:
 
     They are free now; Kafka binds them a second later. Raises `BrokerStartError` if `wanted` is taken.
     """
-    with ExitStack() as both_held:  # so that they differ
-        broker = both_held.enter_context(_bound(wanted) if wanted else _bound_again(earlier))
-        controller = both_held.enter_context(_bound_anywhere())
-        return Ports(broker.getsockname()[1], controller.getsockname()[1])
+    with ExitStack() as both_held:
+        broker = both_held.enter_context(_bound(wanted) if wanted else _bound_again(earlier)).getsockname()[1]
+        controller = both_held.enter_context(_bound_anywhere(besides=broker)).getsockname()[1]
+        return Ports(broker, controller)
 
 
 def _bound_again(earlier: int) -> socket.socket:
@@ -35,8 +35,10 @@ def _bound_again(earlier: int) -> socket.socket:
     return _bound_anywhere()
 
 
-def _bound_anywhere() -> socket.socket:
+def _bound_anywhere(*, besides: int = 0) -> socket.socket:
     for port in random.sample(UNASSIGNED, TRIES):
+        if port == besides:     # two that do not listen yet may have the same one
+            continue
         try:
             return _bound(port)
         except BrokerStartError:

@@ -7,7 +7,8 @@ from outreach_stream.inbox.modes import Mode
 from ..scenario import Stage, scenario
 from ..verdict import Broken, Figures, check, check_whole, count
 
-IMPATIENT = "timeouts: {connect: 2s, command: 1s, data: 2s}\n"
+IMPATIENT = "timeouts: {connect: 2s, command: 1s, data: 4s}\n"
+"""Less patience with the final dot, and a mail that is read slowly (`sip`) by a busy machine is in doubt, too."""
 RETRY = "retry: {attempts: 7, within: 2m, first: 1s, longest: 1s}\n"
 
 ENDS = {
