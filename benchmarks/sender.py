@@ -10,7 +10,6 @@ they are given, in memory. Told is the processor time of each mail in this proce
 import asyncio
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from argparse import Namespace
@@ -28,7 +27,9 @@ from mime import CATALOG, requests
 from outreach_stream.agents.send import _result_record, _take
 from outreach_stream.catalog.folder import FolderCatalog
 from outreach_stream.catalog.spec import freeze
+from outreach_stream.cli.bench.sinks import InboxSink
 from outreach_stream.cli.bench.usage import cpu_seconds
+from outreach_stream.cli.demo.stage import held_port
 from outreach_stream.delivery import couriers
 from outreach_stream.delivery.desk import Allowance, Desk
 from outreach_stream.delivery.floor import Floor, Surroundings
@@ -165,17 +166,21 @@ class Stage:
 @contextmanager
 def sink(folder: Path) -> Iterator[tuple[int, int]]:
     """The bench's sink: its port, and its process."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    process = subprocess.Popen([sys.executable, "-m", "outreach_stream.inbox.light", "--port", str(port),
-                                "--record", str(folder / "mails.txt")])
-    try:
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            time.sleep(0.05)
-        yield port, process.pid
-    finally:
-        process.terminate()
-        process.wait()
+    with held_port(0) as held, (folder / "sink.log").open("wb") as said:
+        port = int(held.getsockname()[1])
+        process = subprocess.Popen(InboxSink(port, folder).program.command, stdout=said, stderr=said)
+        try:
+            while not answers(port):
+                time.sleep(0.05)
+            yield port, process.pid
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 async def measure(asked: Namespace, port: int, pid: int) -> dict[int, Figures]:

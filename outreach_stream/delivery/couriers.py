@@ -38,7 +38,7 @@ anew, alone; fewer have the next mail at hand when one is written, and both go i
 GROUP = 32
 """Mails that are composed together at most. One that is composed alone, between two looks at the network, takes twice
 as long: by then the processor has forgotten how."""
-GROUP_SECONDS = 0.02
+COMPOSE_SECONDS = 0.02
 """How long a group may take, by what the last one took: nothing else is done meanwhile. A template may take long."""
 AHEAD_SECONDS = 0.05
 """Under a rate no mail is composed so long before its turn, by which it is dated."""
@@ -58,7 +58,7 @@ class Couriers:
     _bulk: deque[Parcel] = field(default_factory=deque)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
     _timer: asyncio.TimerHandle | None = None
-    _compose_seconds: float = GROUP_SECONDS
+    _compose_seconds: float = COMPOSE_SECONDS
     """What each mail of the last group took; the first one is composed alone."""
 
     def put(self, parcels: Sequence[Parcel], *, express: bool) -> None:
@@ -102,12 +102,12 @@ class Couriers:
         if parcel.message is None:
             queue = self._express if parcel.delivery.express else self._bulk
             alike = takewhile(lambda other: other.message is None and other.brief is parcel.brief, queue)
-            most = min(GROUP, int(GROUP_SECONDS / self._compose_seconds), 1 + self.desk.bucket.within(AHEAD_SECONDS))
+            most = min(GROUP, int(COMPOSE_SECONDS / self._compose_seconds), 1 + self.desk.bucket.within(AHEAD_SECONDS))
             group, now, began = [parcel, *islice(alike, max(0, most - 1))], self.desk.clock(), perf_counter()
             made = parcel.delivery.compose_all([each.item for each in group], parcel.brief, now)
             self._compose_seconds = max(1e-6, (perf_counter() - began) / len(group))
             for each, message in zip(group, made, strict=True):
-                each.message, each.started = message, now
+                each.message, each.started = None if isinstance(message, str) else message, now
         return parcel.message is not None
 
     def _send_out(self) -> None:

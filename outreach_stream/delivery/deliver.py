@@ -106,27 +106,24 @@ class Delivery:
 
     def compose(self, item: Item, brief: Brief, now: float) -> OutgoingMessage | str:
         """The mail, or why there is none."""
-        began = perf_counter()
-        try:
-            message = brief.composer.compose(item.request, now)
-        except Unrenderable as error:
-            return f"{error}"
-        except Exception as error:
-            log.exception("compose_failed", send_id=item.send_id)
-            return f"template: {type(error).__name__}"
-        self.desk.work.rendering.note(perf_counter() - began)
-        return message
+        [made] = self.compose_all([item], brief, now)
+        return made
 
-    def compose_all(self, items: Sequence[Item], brief: Brief, now: float) -> list[OutgoingMessage | None]:
-        """The mails of several requests of one workflow; None: `compose` says why there is none."""
+    def compose_all(self, items: Sequence[Item], brief: Brief, now: float) -> list[OutgoingMessage | str]:
+        """The mails of several requests of one workflow, or why there is none.
+
+        A mistake of ours in one of them is said of all: who is to know which it was composes them one by one.
+        """
         began = perf_counter()
         try:
             made = brief.composer.compose_all([item.request for item in items], now)
-        except Exception:  # each finds out by itself whether it is the one
-            log.exception("compose_failed", count=len(items))
-            return [None] * len(items)
-        self.desk.work.rendering.note((perf_counter() - began) / len(items), len(items))
-        return [None if isinstance(message, Unrenderable) else message for message in made]
+        except Exception as error:
+            log.exception("compose_failed", send_id=items[0].send_id, count=len(items))
+            return [f"template: {type(error).__name__}"] * len(items)
+        messages = [f"{each}" if isinstance(each, Unrenderable) else each for each in made]
+        rendered = sum(not isinstance(each, str) for each in messages)
+        self.desk.work.rendering.note((perf_counter() - began) / len(items), rendered)
+        return messages
 
     def _kept(self, step: Later | Stop, history: History) -> TryLater | Halted:
         """No end, but nothing more in this holding."""

@@ -54,18 +54,14 @@ class Chunker:
             row = orjson.dumps([email, name, *values])
         except TypeError as error:
             return self.skip(email, f"a value cannot be written as JSON: {error}")
-        full = None
-        if self._count == CHUNK_SIZE or len(row) + 1 + _PLACE > self._room:
-            if len(row) + _PLACE >= self._capacity:
-                return self.skip(email, f"its row has {len(row):,} bytes, more than fit into a chunk")
-            full = self.close()
-        self._room -= len(row) + 1
+        if len(row) + _PLACE >= self._capacity:
+            return self.skip(email, f"its row has {len(row):,} bytes, more than fit into a chunk")
+        full = self._close_unless_fits(row)
         if doubted:
             self._doubted.append(self._count)
             self._room -= _PLACE
-        rows = self._rows
-        rows += row
-        rows += b","
+        self._rows += row
+        self._rows += b","
         self._count += 1
         self.total += 1
         return full
@@ -74,13 +70,17 @@ class Chunker:
         """Note somebody who gets no mail."""
         address = email[:_LONGEST_SKIPPED].encode(errors="replace").decode()
         pair = orjson.dumps([address, reason[:_LONGEST_SKIPPED].encode(errors="replace").decode()])
-        full = None
-        if self._count == CHUNK_SIZE or len(pair) + 1 + _PLACE > self._room:
-            full = self.close()
-        self._room -= len(pair) + 1
+        full = self._close_unless_fits(pair)
         self._left_out += pair
         self._left_out += b","
         self.skipped += 1
+        return full
+
+    def _close_unless_fits(self, item: bytes) -> bytes | None:
+        full = None
+        if self._count == CHUNK_SIZE or len(item) + 1 + _PLACE > self._room:
+            full = self.close()
+        self._room -= len(item) + 1
         return full
 
     def close(self) -> bytes | None:

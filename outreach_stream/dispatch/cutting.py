@@ -36,10 +36,10 @@ class Cutter:
             if len(item) == 2:  # noqa: PLR2004 - left out: an address and a reason
                 chunk = self._at_once.skip(*item)
             else:
-                variables = item[2]
+                email, name, variables, *doubted = item
                 if due_of is not None:
                     chunker = self._due_at(due_of(variables))
-                chunk = chunker.add(item[0], item[1] or None, variables.values(), doubted=len(item) > 3)  # noqa: PLR2004
+                chunk = chunker.add(email, name or None, variables.values(), doubted=bool(doubted))
             if chunk is not None:
                 full.append(chunk)
         return full

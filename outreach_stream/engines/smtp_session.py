@@ -64,9 +64,9 @@ class Abilities:
 
     def refusal(self, message: OutgoingMessage, content: bytes) -> Refusal | None:
         """Why this server cannot take `message`, known without asking it; None: it can."""
-        if not message.recipient or _unfit(message.recipient):
+        if _UNFIT.search(message.recipient) or not message.recipient:
             return RecipientRejected("malformed_address")
-        if _unfit(message.sender):
+        if _UNFIT.search(message.sender):
             return MessageRejected("malformed_sender")
         if not self.smtputf8 and _needs_smtputf8(message, content):
             kind = MessageRejected if message.recipient.isascii() else RecipientRejected
@@ -84,13 +84,6 @@ class Abilities:
         utf8 = " SMTPUTF8" if _needs_smtputf8(message, content) else ""
         return (f"MAIL FROM:<{message.sender}>{size}{body}{utf8}\r\n".encode(),
                 f"RCPT TO:<{message.recipient}>\r\n".encode())
-
-
-def _unfit(address: str) -> bool:
-    """Whether it cannot stand in a command."""
-    if address.isprintable() and not (" " in address or "<" in address or ">" in address):
-        return False    # neither controls nor surrogates are printable: most are told without a search
-    return _UNFIT.search(address) is not None
 
 
 def _needs_smtputf8(message: OutgoingMessage, content: bytes) -> bool:

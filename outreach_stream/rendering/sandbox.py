@@ -77,16 +77,14 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
     def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
         """A call, paid for by what it is given and by what it makes; a macro pays for its body itself."""
         steps = self.steps
-        steps.left -= _CALL + len(args)
-        if steps.left < 0:
-            steps.spend(0)
-        if type(called) is BuiltinMethodType and costs.is_trifle(called):
+        steps.spend(_CALL + len(args))
+        trifle = costs.is_trifle(called)
+        if trifle and type(called) is BuiltinMethodType:
             # The sandbox has nothing against a method of a text, and what the compiler adds is not for it.
-            if kwargs:
-                kwargs.pop("_loop_vars", None)
-                kwargs.pop("_block_vars", None)
+            kwargs.pop("_loop_vars", None)
+            kwargs.pop("_block_vars", None)
             return called(*args, **kwargs)
-        if isinstance(called, Macro) or costs.is_trifle(called):
+        if trifle or isinstance(called, Macro):
             return super().call(context, called, *args, **kwargs)
         if isinstance(called, LoopContext):
             return super().call(context, called, *map(steps.each, args), **kwargs)

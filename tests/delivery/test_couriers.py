@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from outreach_stream.delivery.couriers import GROUP, GROUP_SECONDS
+from outreach_stream.delivery.couriers import COMPOSE_SECONDS, GROUP
 from outreach_stream.delivery.deliver import Came, Delivery
 from outreach_stream.delivery.item import Item
 from outreach_stream.domain.control import RunOrder, Subject
@@ -270,7 +270,7 @@ async def test_mails_that_take_long_are_composed_by_themselves(world: World, mon
 
     def composed(self: PlainComposer, requests: Sequence[SendRequested], now: float) -> list[Any]:
         groups.append(len(requests))
-        time.sleep(GROUP_SECONDS / 2 * len(requests))
+        time.sleep(COMPOSE_SECONDS / 2 * len(requests))
         return compose_all(self, requests, now)
 
     monkeypatch.setattr(PlainComposer, "compose_all", composed)

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from outreach_stream.engines.smtp_wire import SmtpWire
+from tests.reads import receive
 
 
 class Transport:
@@ -32,22 +33,13 @@ class Transport:
         pass
 
 
-def said(wire: SmtpWire, data: bytes) -> None:
-    """The server says so, in as many reads as it takes."""
-    while data:
-        room = wire.get_buffer(-1)
-        part, data = data[:len(room)], data[len(room):]
-        room[:len(part)] = part
-        wire.buffer_updated(len(part))
-
-
 async def test_a_reply_in_the_moment_of_its_time_limit_has_come():
     """The next command's answer must not be given up for the limit of this one: that would leave a mail in doubt."""
     wire = SmtpWire(Transport())
     wire.write(b"MAIL FROM:<a@b.example>\r\n", expect=1)
     waiting = asyncio.create_task(wire.reply(0.05))
     await asyncio.sleep(0)
-    asyncio.get_running_loop().call_soon(said, wire, b"250 ok\r\n")
+    asyncio.get_running_loop().call_soon(receive, wire, b"250 ok\r\n")
     time.sleep(0.06)  # the loop is busy: reply and limit are due together  # noqa: ASYNC251
     assert (await waiting).code == 250
     assert wire.usable
@@ -58,7 +50,7 @@ async def test_what_is_written_to_a_lost_wire_has_not_left():
     transport = Transport()
     wire = SmtpWire(transport)
     wire.write(b"DATA\r\n", expect=1)
-    said(wire, b"354 go on\r\n")
+    receive(wire, b"354 go on\r\n")
     wire.connection_lost(None)
     assert (await wire.reply(1)).code == 354
     wire.write(b"Hello\r\n.\r\n", expect=1)
@@ -131,7 +123,7 @@ async def test_each_reply_of_a_group_has_the_whole_limit():
     wire.write(b"MAIL RCPT DATA", expect=4)
     loop = asyncio.get_running_loop()
     for reply in range(3):
-        loop.call_later(0.06 * (reply + 1), said, wire, b"250 ok\r\n")
+        loop.call_later(0.06 * (reply + 1), receive, wire, b"250 ok\r\n")
     assert [reply.code for reply in await wire.replies(3, 0.1)] == [250] * 3
     began = loop.time()
     with pytest.raises(TimeoutError, match=r"0\.05 s"):  # a shorter limit than that for which a timer runs
@@ -147,7 +139,7 @@ async def test_lines_of_a_reply_put_no_limit_off():
 
     async def babble():
         while wire.usable or wire._error is None:
-            said(wire, b"250-and then\r\n")
+            receive(wire, b"250-and then\r\n")
             await asyncio.sleep(0.005)
 
     babbling = asyncio.create_task(babble())
@@ -161,7 +153,7 @@ async def test_a_refusal_ends_the_wait_for_a_group():
     """Who is refused at once need not wait for what the server leaves unanswered."""
     wire = SmtpWire(Transport())
     wire.write(b"MAIL RCPT DATA", expect=3)
-    asyncio.get_running_loop().call_soon(said, wire, b"250 ok\r\n421 4.3.2 closing\r\n")
+    asyncio.get_running_loop().call_soon(receive, wire, b"250 ok\r\n421 4.3.2 closing\r\n")
     assert [reply.code for reply in await wire.replies(3, 60)] == [250, 421]
 
 
@@ -169,7 +161,7 @@ async def test_after_what_is_no_reply_nothing_is():
     """A good reply behind it might answer anything: it must not pass for that to a final dot."""
     wire = SmtpWire(Transport())
     wire.write(b"Hello\r\n.\r\nMAIL", expect=2)
-    said(wire, b"nonsense\r\n250 ok\r\n")
+    receive(wire, b"nonsense\r\n250 ok\r\n")
     with pytest.raises(ConnectionError):
         await wire.reply(1)
 

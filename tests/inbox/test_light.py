@@ -7,6 +7,7 @@ import pytest
 
 from outreach_stream.inbox import light
 from outreach_stream.inbox.light import LightRecord, LightSession, arrivals
+from tests.reads import receive
 
 ROOM = 64
 """Bytes of a read, so that little is much."""
@@ -51,23 +52,14 @@ def session(record: LightRecord, latency: float = 0.0) -> tuple[LightSession, Tr
     return made, transport
 
 
-def say(made: LightSession, data: bytes) -> None:
-    """In one packet, as many reads as it takes."""
-    while data:
-        room = made.get_buffer(-1)
-        part, data = data[:len(room)], data[len(room):]
-        room[:len(part)] = part
-        made.buffer_updated(len(part))
-
-
 @pytest.mark.parametrize("packet", [1, 2, 3, 4, 5, 7, 100, 10_000, len(SAID)])
 async def test_answers_do_not_depend_on_packets(tmp_path, packet):
     """Commands and dots may be cut anywhere, or come all at once; a line or a message may be longer than the room."""
     record = LightRecord(tmp_path / "record")
     made, transport = session(record)
     for start in range(0, SAID.index(b"QUIT"), packet):
-        say(made, SAID[start: min(start + packet, SAID.index(b"QUIT"))])
-    say(made, SAID[SAID.index(b"QUIT"):])
+        receive(made, SAID[start: min(start + packet, SAID.index(b"QUIT"))])
+    receive(made, SAID[SAID.index(b"QUIT"):])
     assert transport.written.decode().split("\r\n") == ANSWERS
     assert transport.closed
     record.write()
@@ -79,9 +71,9 @@ async def test_one_write_answers_a_packet_and_the_record_tells_when(tmp_path, mo
     monkeypatch.setattr(light, "_ROOM", 1_024)
     record = LightRecord(tmp_path / "record")
     made, transport = session(record)
-    say(made, b"EHLO x\r\n" + GROUP % b"ada")
+    receive(made, b"EHLO x\r\n" + GROUP % b"ada")
     before, began = transport.writes, time.time()
-    say(made, b"Hello\r\n.\r\n" + GROUP % b"bob")
+    receive(made, b"Hello\r\n.\r\n" + GROUP % b"bob")
     assert transport.writes == before + 1
     assert transport.written.endswith(f"{GO}\r\n{OK}\r\n{OK}\r\n{OK}\r\n{GO}\r\n".encode())
     record.write()
@@ -92,10 +84,10 @@ async def test_one_write_answers_a_packet_and_the_record_tells_when(tmp_path, mo
 async def test_a_mail_takes_its_time_and_what_is_behind_it_waits(tmp_path):
     """With a latency nothing is answered before it is over, however much comes meanwhile."""
     made, transport = session(LightRecord(tmp_path / "record"), latency=0.03)
-    say(made, GROUP % b"ada" + b"Hello\r\n.\r\n" + GROUP % b"bob")
+    receive(made, GROUP % b"ada" + b"Hello\r\n.\r\n" + GROUP % b"bob")
     first = transport.written
     assert first.endswith(f"{OK}\r\n{OK}\r\n{GO}\r\n".encode())
-    say(made, b"x" * ROOM + b"\r\n.\r\n")
+    receive(made, b"x" * ROOM + b"\r\n.\r\n")
     assert transport.written == first
     async with asyncio.timeout(5):
         while transport.written.count(b"Ok") < 6:
