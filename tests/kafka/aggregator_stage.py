@@ -19,6 +19,7 @@ from outreach_stream.domain.event import Event
 from outreach_stream.domain.events import RunPlanReported, SendResult
 from outreach_stream.domain.identity import partition_of, run_id, send_id
 from outreach_stream.streaming.produce import Record, new_producer, produce
+from tests.kafka.streaming_farm import committed
 
 PROGRAM = Path(__file__).with_name("aggregator_worker.py")
 LAYOUT = topics.Layout()
@@ -131,6 +132,15 @@ class Stage:
             while not (value := condition()):
                 await asyncio.sleep(0.05)
         return value
+
+    async def noted(self, run_id: str) -> None:
+        """Returns when every result there is now in the run's partition is on record: not only told, but acknowledged."""
+        name, partition = topics.SEND_RESULT.name, partition_of(run_id, RUNS)
+        tp = TopicPartition(name, partition)
+        end = (await self._consumer.end_offsets([tp]))[tp]
+        async with asyncio.timeout(30):
+            while (await committed(self.bootstrap, "outreach-aggregator")).get((name, partition), 0) < end:
+                await asyncio.sleep(0.1)
 
     def read_log(self, status: dict[str, Any]) -> dict[str, Any]:
         """The log that a status names."""

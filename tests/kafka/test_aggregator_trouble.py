@@ -80,6 +80,7 @@ async def test_runs_that_nobody_works_on_are_given_up_by_whoever_comes_back(stag
     await stage.plan(run, 1)
     await stage.send(run, [0])
     await stage.until(lambda: stage.last(planned)["counts"].get("sent") and stage.last(run).get("log"))
+    await stage.noted(planned)
     worker.terminate()
     await asyncio.to_thread(worker.wait, 30)
     shutil.rmtree(stage.output)
