@@ -40,6 +40,7 @@ from outreach_stream.domain.told import Told
 from outreach_stream.engines.registry import build, engine_from
 from outreach_stream.rendering.composer import SpecComposer
 from outreach_stream.streaming.batch import Batch, Gate
+from outreach_stream.streaming.memory import collect_rarely
 
 if TYPE_CHECKING:
     from outreach_stream.streaming.app import StreamApp
@@ -187,6 +188,7 @@ async def measure(asked: Namespace, port: int, pid: int) -> dict[int, Figures]:
     """Medians of the rounds, by how many are composed together; those in turn."""
     stage, rounds = Stage(port, asked.concurrency), {each: list[Figures]() for each in asked.together}
     await stage.send(stage.encoded(2_000))
+    collect_rarely()
     for _ in range(asked.rounds):
         for together, figures in rounds.items():
             couriers.GROUP = together

@@ -36,18 +36,14 @@ class Bucket:
 
     def __init__(self, rate: float | None, burst: float | None, clock: Callable[[], float] = monotonic) -> None:
         """`rate` in mails per second, `burst` in mails; a rate of None is no limit."""
-        self._engine_rate, self._engine_burst, self._clock = rate, burst or 1.0, clock
+        self._clock = clock
+        self.limit(rate, burst)
         self._rate, self._factor, self._capacity = 0.0, 1.0, 1.0
         self._tokens, self._at = 0.0, clock()
         self._paused_until = self._at
         self._turns = Turns(self._given_up)
         self._called = False  # somebody whose turn it is has not run yet
         self._timer: asyncio.TimerHandle | None = None
-
-    @property
-    def unlimited(self) -> bool:
-        """Whether the engine has no rate."""
-        return self._engine_rate is None
 
     def gauge(self) -> Gauge:
         """Where it stands now; without a limit, tokens and rate mean nothing."""
@@ -58,6 +54,8 @@ class Bucket:
     def limit(self, rate: float | None, burst: float | None) -> None:
         """The engine's limits have changed; to be followed by `share`."""
         self._engine_rate, self._engine_burst = rate, burst or 1.0
+        self.unlimited = rate is None
+        """Whether the engine has no rate."""
 
     def share(self, fraction: float) -> None:
         """Own this part of the engine's lanes from now on; begins empty, since a former owner may just have sent."""
@@ -119,7 +117,7 @@ class Bucket:
     @property
     def free(self) -> bool:
         """Whether `take` would not wait."""
-        return not (self.contended or self.wait_time() > 0)
+        return not (self._called or self._turns.waiting) and self.wait_time() <= 0
 
     async def take(self, express: bool = False) -> None:
         """Wait for a token and take it. Nothing is awaited between the taking and the return."""

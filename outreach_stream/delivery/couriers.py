@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import structlog
 
@@ -30,10 +30,16 @@ log = structlog.get_logger()
 LOOK_SECONDS = 0.002
 """How long a mail waits for a courier that is under way, before another one is sent out."""
 LATE_SECONDS = 0.001
-"""A loop that comes to its timers later than this has enough to do."""
+"""A loop that comes to its timers later than this has enough to do, …"""
+AT_WORK = 0.7
+"""… and so has one that works for so much of its time."""
 BUSY = 24
 """Couriers that keep such a loop in work. With more of them each finds nothing when it comes back, and has to begin
 anew, alone; fewer have the next mail at hand when one is written, and both go in one packet."""
+
+HANDSHAKES = 32
+"""Couriers that wait for a connection: with many more at a time a server lets some of them knock in vain, and it is a
+second until they knock again."""
 
 GROUP = 32
 """Mails that are composed together at most. One that is composed alone, between two looks at the network, takes twice
@@ -54,6 +60,9 @@ class Couriers:
     spawn: Callable[..., asyncio.Task[None]]
     came_back: bool = False
     """One of them has had an answer since the last look: they do not all hang."""
+    busy: bool = False
+    """The loop had enough to do when it was looked at last."""
+    _connecting: int = 0
     _express: deque[Parcel] = field(default_factory=deque)
     _bulk: deque[Parcel] = field(default_factory=deque)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
@@ -64,7 +73,7 @@ class Couriers:
     def put(self, parcels: Sequence[Parcel], *, express: bool) -> None:
         """Have them carried, or given back, soon."""
         (self._express if express else self._bulk).extend(parcels)
-        at_once = 0 if self.soon() else len(parcels) if express else int(not self._under_way)
+        at_once = 0 if self.soon() else min(len(parcels), HANDSHAKES) if express else int(not self._under_way)
         for _ in range(at_once):
             self._send_out()
         if at_once < len(parcels) and self._timer is None:
@@ -122,25 +131,31 @@ class Couriers:
 
     def _look_later(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(LOOK_SECONDS, self._look, loop.time() + LOOK_SECONDS)
+        self._timer = loop.call_later(LOOK_SECONDS, self._look, loop.time(), thread_time())
 
-    def _look(self, due: float) -> None:
+    def _look(self, since: float, worked: float) -> None:
         """As many again, if mails wait though there is time for them."""
         self._timer = None
         waiting = len(self._express) + len(self._bulk)
         under_way, size = len(self._under_way), self.desk.size
-        idle = not self.came_back or asyncio.get_running_loop().time() - due < LATE_SECONDS
+        seconds = asyncio.get_running_loop().time() - since
+        self.busy = self.came_back and (seconds >= LOOK_SECONDS + LATE_SECONDS
+                                        or thread_time() - worked > AT_WORK * seconds)
         self.came_back = False
-        most = size if idle else min(BUSY, (size + 1) // 2)
+        most = min(BUSY, (size + 1) // 2) if self.busy else size
         if not waiting or self.soon():
             return
-        for _ in range(min(waiting, max(1, under_way), most - under_way)):
+        for _ in range(min(waiting, max(1, under_way), most - under_way, HANDSHAKES - self._connecting)):
             self._send_out()
         self._look_later()
 
     async def _carry(self) -> None:
         desk = self.desk
-        connection = await desk.acquire()
+        self._connecting += 1
+        try:
+            connection = await desk.acquire()
+        finally:
+            self._connecting -= 1
         if isinstance(connection, Failure):     # each finds out by itself, and waits as long as it may
             while parcel := self.pop():
                 parcel.give_back()
@@ -166,9 +181,10 @@ class Tour:
     def next(self) -> OutgoingMessage | None:
         """The next one that may go now, its token taken.
 
-        Under a rate none is begun behind another: it would arrive when that one is answered, long after its token.
+        None is begun behind another where it would only wait: under a rate it would arrive when that one is answered,
+        long after its token, and with an idle loop it is the relay that takes its time, and another connection is free.
         """
-        if self._begun and not self._desk.bucket.unlimited:
+        if self._begun and not (self._couriers.busy and self._desk.bucket.unlimited):
             return None
         while not self._couriers.soon() and (parcel := self._couriers.pop()):
             if self._begin(parcel):

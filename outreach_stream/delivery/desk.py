@@ -69,6 +69,8 @@ class Desk:
     _fuse: Fuse = field(default_factory=Fuse)
     _tripped: str | None = None
     """Why it stopped, until `control` says so."""
+    _unreachable: bool = False
+    """It gives no connection, which is said once, however many mails wait for one."""
     _throttle: EngineThrottle | None = None
     _heard: tuple[EngineFuse | None, EngineThrottle | None] = (None, None)
     """The last words of `control`. What we said ourselves and is still on its way there stands meanwhile."""
@@ -116,6 +118,8 @@ class Desk:
     @property
     def stopped(self) -> str | None:
         """Why nothing is handed to the engine; None: it takes mails."""
+        if self.control.quiet:
+            return self._tripped
         fuse = self.control.fuse(self.id)
         return fuse.reason if fuse else self._tripped
 
@@ -180,6 +184,7 @@ class Desk:
             log.exception("acquire_failed", engine=self.id)
             return EngineStopped("engine_error", type(error).__name__)
         if not isinstance(connection, Failure):
+            self._unreachable = False
             self._learn()
         return connection
 
@@ -188,7 +193,6 @@ class Desk:
 
         It is tried again, while the caller keeps its place, so that no more than those wait; until `given_up()`.
         """
-        told = False
         while True:
             connection = await self.acquire()
             if not isinstance(connection, Failure):
@@ -196,9 +200,9 @@ class Desk:
             self.heed(connection)
             if not isinstance(connection, Transient | Throttled):
                 return connection
-            if not told:
+            if not self._unreachable:
                 log.warning("engine_unreachable", engine=self.id, reason=connection.reason)
-                told = True
+                self._unreachable = True
             until = self.clock() + (self.bucket.wait_time() if isinstance(connection, Throttled) else 0.0)
             while not given_up():
                 await asyncio.sleep(UNREACHABLE_SECONDS)

@@ -80,8 +80,9 @@ class Groups[W]:
 
     def put(self, entered: Entered[W]) -> None:
         """Have it written with the next group."""
+        if not self._group:
+            self._something.set()
         self._group.append(entered)
-        self._something.set()
 
     async def run(self) -> None:
         """Write group after group."""

@@ -92,6 +92,8 @@ class Control:
     def __init__(self) -> None:
         # By matter and whom it is about: looked up several times for each mail.
         self._orders: dict[str, dict[str, AnyOrder]] = {matter: {} for _, matter in _MODELS}
+        self.quiet = True
+        """Nothing is ordered about anybody: so it is nearly always, and nothing is to be looked up for a mail."""
         self.listeners: list[Listener] = []
         """Called after each change with whom it is about; must not wait or raise."""
 
@@ -102,6 +104,7 @@ class Control:
             self._orders[matter].pop(subject.id, None)
         else:
             self._orders[matter][subject.id] = order
+        self.quiet = not any(self._orders.values())
         for listener in self.listeners:
             listener(subject)
 

@@ -35,7 +35,7 @@ async def check(config: SmtpConfig, senders: Sequence[str]) -> AsyncIterator[Fin
         yield Finding("settings", None, warning)
     connector = SmtpConnector(config)
     try:
-        _, _, signers = await asyncio.to_thread(connector.prepared)
+        *_, signers = await asyncio.to_thread(connector.prepared)
         addresses = [relay.address() for relay in config.every_relay]
     except Exception as error:  # noqa: BLE001 - `network_failure` raises what it does not know
         yield of_failure("settings", cast("Failure", network_failure("settings", error, handed_over=False)))

@@ -1,8 +1,10 @@
 """From a configuration to a connection that is ready: TCP, TLS, EHLO and login, done by aiosmtplib."""
 
 import asyncio
+import socket
 import ssl
 from dataclasses import replace
+from functools import cache
 from typing import cast
 
 import aiosmtplib
@@ -67,15 +69,22 @@ class SmtpConnector:
             outcome = replace(outcome, detail=f"{relay.host}: {outcome.detail}")
         return cast("Refusal", outcome)
 
-    def prepared(self) -> tuple[ssl.SSLContext | None, str | None, tuple[Signer, ...]]:
-        """What must be read before: the TLS context, the password, the keys. Blocks while it reads files.
+    def prepared(self) -> tuple[str, ssl.SSLContext | None, str | None, tuple[Signer, ...]]:
+        """What must be known before: our name, the TLS context, the password, the keys. Blocks while it reads files.
 
         Raises `MisconfiguredEngine`, `UnresolvedReference`.
         """
         config = self._config
         if self._tls is None and config.security != "none":
             self._tls = tls_context(config.ca_file, verify=config.verify_certificates)
-        return self._tls, config.password.resolve() if config.password else None, self._keyring.signers()
+        return (config.local_hostname or _own_name(), self._tls,
+                config.password.resolve() if config.password else None, self._keyring.signers())
+
+
+@cache
+def _own_name() -> str:
+    """How this machine calls itself in EHLO. Asked once: without an answer from DNS it takes five seconds."""
+    return socket.getfqdn()
 
 
 class _Attempt:
@@ -85,11 +94,12 @@ class _Attempt:
         self.config, self.relay = config, relay
         self.phase = Phase.CONNECT
 
-    async def run(self, tls: ssl.SSLContext | None, secret: str | None, signers: tuple[Signer, ...]) -> Session:
+    async def run(self, name: str, tls: ssl.SSLContext | None, secret: str | None,
+                  signers: tuple[Signer, ...]) -> Session:
         config = self.config
         host, port = self.relay.address()
         # Plain `None` limits: `timeouts.connect` runs over all steps together.
-        client = aiosmtplib.SMTP(hostname=host, port=port, local_hostname=config.local_hostname, tls_context=tls,
+        client = aiosmtplib.SMTP(hostname=host, port=port, local_hostname=name, tls_context=tls,
                                  use_tls=config.security == "tls", start_tls=False, timeout=None)
         try:
             await client.connect()

@@ -6,6 +6,7 @@ from collections import deque
 from typing import cast
 
 from outreach_stream.engines.failures import MalformedReply
+from outreach_stream.engines.smtp_cork import cork_of
 from outreach_stream.engines.smtp_lines import ReplyReader
 from outreach_stream.engines.smtp_replies import Reply
 
@@ -29,6 +30,9 @@ class SmtpWire(asyncio.BufferedProtocol):
         self._loop = asyncio.get_running_loop()
         # A view: asyncio's TLS cuts it, and a slice of anything else would be a copy.
         self._room = memoryview(bytearray(_ROOM))
+        self._cork = cork_of(self._loop)
+        self._held = b""    # to be written at the end of this turn
+        self._tail = 0      # bytes of it that do not count for `unsent`
         self._reader = ReplyReader()
         self._replies: deque[Reply] = deque()
         self._refusals = 0  # how many of them are
@@ -61,7 +65,7 @@ class SmtpWire(asyncio.BufferedProtocol):
         return cast("ssl.SSLObject | None", self._transport.get_extra_info("ssl_object"))
 
     def write(self, data: bytes, expect: int = 0, tail: int = 0) -> None:
-        """Send `data`, which the server will answer with `expect` replies. Does not wait.
+        """Send `data`, which the server will answer with `expect` replies, in a moment. Does not wait.
 
         The last `tail` bytes do not count for `unsent`. On a wire that is lost nothing happens: the next read tells.
         """
@@ -69,9 +73,20 @@ class SmtpWire(asyncio.BufferedProtocol):
             self.unsent = True
             return
         self._expected += expect
-        self._transport.write(data)
+        self._tail = tail
+        if self._held:
+            self._held += data
+        else:
+            self._held = data
+            self._cork.hold(self._send)
+
+    def _send(self) -> None:
+        """Write what is held, if the wire has not failed since."""
+        data, self._held = self._held, b""
+        if data:
+            self._transport.write(data)
         if self._behind:
-            self._watch(tail)
+            self._watch(self._tail)
 
     def _watch(self, tail: int) -> None:
         """Have `_writable` tell whether no more than the tail is left; asyncio tells only what it finds out later."""
@@ -88,6 +103,7 @@ class SmtpWire(asyncio.BufferedProtocol):
 
     async def drained(self, timeout: float) -> None:  # noqa: ASYNC109 - a protocol's limit, not a caller's
         """Wait until what was written is out. Raises `ConnectionError`, `TimeoutError`."""
+        self._send()
         if not self._writable.is_set():
             async with asyncio.timeout(timeout):
                 await self._writable.wait()
@@ -152,6 +168,7 @@ class SmtpWire(asyncio.BufferedProtocol):
     def abort(self) -> None:
         """Close at once; what was not written yet never will be."""
         self._stop()
+        self._held = b""
         self._transport.abort()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
@@ -196,7 +213,8 @@ class SmtpWire(asyncio.BufferedProtocol):
 
     def _fail(self, error: Exception) -> None:
         if self._error is None:
-            self._error, self.unsent = error, not self._writable.is_set()
+            self._error, self.unsent = error, bool(self._held) or not self._writable.is_set()
+            self._held = b""
             if self.unsent:
                 self._transport.abort()  # or the rest of a message would still go, its final dot included
         self._writable.set()

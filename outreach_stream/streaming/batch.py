@@ -27,10 +27,6 @@ class Gate:
         self.lease = lease
         self.draining = False
 
-    def open(self) -> bool:
-        """True when a side effect may be started now."""
-        return not self.draining and self.lease.valid()
-
 
 class Batch:
     """Consecutive records of one partition, finished one by one.
@@ -68,7 +64,8 @@ class Batch:
 
     def claim_nowait(self, i: int | None = None) -> bool:
         """As `claim`, for callers that may await nothing between a token and the call. False: not now."""
-        if not (self.live and self.gate.open()):
+        gate = self.gate
+        if not self.live or gate.draining or not gate.lease.valid():
             return False
         if i is None:
             self.states = self.states.translate(_CLAIM_WAITING)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from outreach_stream.delivery import couriers
 from outreach_stream.delivery.couriers import COMPOSE_SECONDS, GROUP
 from outreach_stream.delivery.deliver import Came, Delivery
 from outreach_stream.delivery.item import Item
@@ -80,6 +81,13 @@ def engine(world: World) -> ChainingEngine:
     return engine
 
 
+@pytest.fixture
+def busy(engine: ChainingEngine, monkeypatch: pytest.MonkeyPatch) -> ChainingEngine:
+    """The engine, in a loop that always has enough to do."""
+    monkeypatch.setattr(couriers, "AT_WORK", 0.0)
+    return engine
+
+
 def recipients(engine: ChainingEngine) -> list[str]:
     return sorted(message.recipient for message in engine.attempts)
 
@@ -94,9 +102,9 @@ def begin(world: World, count: int) -> Sender:
     return sender
 
 
-async def test_all_are_mailed_once_over_few_connections(world: World, engine: ChainingEngine) -> None:
+async def test_all_are_mailed_once_over_few_connections(world: World, busy: ChainingEngine) -> None:
     """Each has its place, its mark and its result as ever; one is at hand when another is written."""
-    world.places = 20
+    engine, world.places = busy, 20
     sender = begin(world, 200)
     await sender.finish()
 
@@ -104,6 +112,44 @@ async def test_all_are_mailed_once_over_few_connections(world: World, engine: Ch
     assert {result.status for result in sender.results} == {RecipientStatus.SENT}
     assert {result.attempts for result in sender.results} == {1}
     assert engine.coupled
+
+
+async def test_where_the_relay_takes_its_time_none_is_begun_behind_another(
+        world: World, engine: ChainingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would wait there for an answer that is not its own, while there are places for more connections."""
+    monkeypatch.setattr(couriers, "LATE_SECONDS", 60.0)
+    monkeypatch.setattr(couriers, "AT_WORK", 2.0)
+    world.places = 20
+    sender = begin(world, 100)
+    await sender.finish()
+
+    assert recipients(engine) == everybody(100)
+    assert not engine.coupled
+
+
+async def test_no_more_connections_are_opened_at_a_time_than_a_server_keeps_waiting(
+        world: World, engine: ChainingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many mails wait, and however soon all of them could have a connection of their own."""
+    opening, most, opened = 0, 0, asyncio.Event()
+    acquire = engine.acquire
+
+    async def slowly() -> ChainingConnection:
+        nonlocal opening, most
+        opening += 1
+        most = max(most, opening)
+        await opened.wait()
+        opening -= 1
+        return await acquire()
+
+    monkeypatch.setattr(engine, "acquire", slowly)
+    world.places = 200
+    sender = begin(world, 200)
+    await sender.until(lambda: opening == couriers.HANDSHAKES)
+    await asyncio.sleep(10 * couriers.LOOK_SECONDS)
+    assert most == couriers.HANDSHAKES
+    opened.set()
+    await sender.finish()
+    assert recipients(engine) == everybody(200)
 
 
 async def test_an_order_that_comes_after_the_beginning_still_counts(world: World, engine: ChainingEngine) -> None:
@@ -138,9 +184,9 @@ async def test_a_drain_does_not_wait_for_one_that_is_only_begun(world: World, en
     assert not any(result.possible_duplicate for result in second.results)
 
 
-async def test_of_a_chain_that_breaks_only_the_one_under_way_is_in_doubt(world: World, engine: ChainingEngine) -> None:
+async def test_of_a_chain_that_breaks_only_the_one_under_way_is_in_doubt(world: World, busy: ChainingEngine) -> None:
     """The one begun behind it was not handed over: it is mailed, and has no label."""
-    world.places = 20
+    engine, world.places = busy, 20
     engine.before.clear()
     sender = begin(world, 10)
     await sender.until(lambda: engine.begun)

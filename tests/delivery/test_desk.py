@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from outreach_stream.delivery.desk import Allowance, Desk
 from outreach_stream.delivery.slots import Slot
@@ -113,6 +114,21 @@ async def test_a_passing_trouble_is_waited_out_and_others_are_the_answer(monkeyp
         heard.engine.unreachable = refusal
         assert await heard.desk.connect(lambda: False) is refusal
     assert heard.desk.stopped == "key: revoked"
+
+
+async def test_that_an_engine_cannot_be_reached_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many mails wait for a connection; and again when it was there meanwhile."""
+    monkeypatch.setattr("outreach_stream.delivery.desk.UNREACHABLE_SECONDS", 0.01)
+    heard = Heard()
+    with capture_logs() as logs:
+        for _ in range(2):
+            heard.engine.unreachable = Transient("refused")
+            waiting = [asyncio.ensure_future(heard.desk.connect(lambda: False)) for _ in range(20)]
+            await asyncio.sleep(0.03)
+            heard.engine.unreachable = None
+            for connected in asyncio.as_completed(waiting):
+                heard.engine.release(await connected)
+    assert [log["event"] for log in logs] == ["engine_unreachable"] * 2
 
 
 async def test_a_throttled_greeting_pauses_everybody_and_is_asked_again_after_it(

@@ -50,6 +50,7 @@ async def test_what_is_written_to_a_lost_wire_has_not_left():
     transport = Transport()
     wire = SmtpWire(transport)
     wire.write(b"DATA\r\n", expect=1)
+    await asyncio.sleep(0)
     receive(wire, b"354 go on\r\n")
     wire.connection_lost(None)
     assert (await wire.reply(1)).code == 354
@@ -58,6 +59,29 @@ async def test_what_is_written_to_a_lost_wire_has_not_left():
         await wire.reply(1)
     assert wire.unsent
     assert transport.written == b"DATA\r\n"
+
+
+async def test_what_is_held_for_the_end_of_the_turn_has_not_left():
+    """A connection that breaks in the very turn in which a message was given to it has carried nothing of it."""
+    transport = Transport()
+    wire = SmtpWire(transport)
+    wire.write(b"Hello\r\n.\r\nMAIL", expect=1, tail=4)
+    wire.connection_lost(None)
+    await asyncio.sleep(0)
+    assert (transport.written, transport.closed, wire.unsent) == (b"", True, True)
+
+
+async def test_what_several_wires_write_in_a_turn_leaves_at_its_end():
+    """In the order in which it was given; and nothing of a wire that was given up meanwhile."""
+    transports = [Transport() for _ in range(3)]
+    wires = [SmtpWire(transport) for transport in transports]
+    for wire in wires:
+        wire.write(b"MAIL\r\n")
+        wire.write(b"RCPT\r\n")
+    wires[1].abort()
+    assert not any(transport.written for transport in transports)
+    await asyncio.sleep(0)
+    assert [transport.written for transport in transports] == [b"MAIL\r\nRCPT\r\n", b"", b"MAIL\r\nRCPT\r\n"]
 
 
 @pytest.mark.parametrize(("tail", "unsent"), [(0, True), (10, True), (999_990, False)])
@@ -83,6 +107,7 @@ async def test_what_was_left_before_counts_as_well(tail, drained, unsent):
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
     wire = SmtpWire(transport)
     wire.write(b"x" * 1_000_000, tail=999_990)
+    await asyncio.sleep(0)
     if drained:
         theirs.setblocking(False)
         async with asyncio.timeout(5):

@@ -134,7 +134,7 @@ class Stage:
         return value
 
     async def noted(self, run_id: str) -> None:
-        """Returns when every result there is now in the run's partition is on record: not only told, but acknowledged."""
+        """Returns when every result that is in the run's partition now is acknowledged, not only told of."""
         name, partition = topics.SEND_RESULT.name, partition_of(run_id, RUNS)
         tp = TopicPartition(name, partition)
         end = (await self._consumer.end_offsets([tp]))[tp]

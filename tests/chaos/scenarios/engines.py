@@ -49,7 +49,7 @@ async def misbehaving(stage: Stage) -> Figures:
 async def away(stage: Stage) -> Figures:
     """While it is away nothing is used up; what it accepts and refuses then is what the log says."""
     running = await stage.system()
-    people = running.people(int(stage.of(60, 2_000)), extra=RETRY)
+    people = running.people(int(stage.of(60, 1_000)), extra=RETRY)
     running.content.relay(concurrency=5, extra=IMPATIENT)
     running.mode(Mode.REFUSE_CONNECTIONS)
     running.start()
