@@ -25,6 +25,9 @@ SECONDS_AHEAD = 5.0
 UNREACHABLE_SECONDS = 1.0
 """Between two attempts to connect, for each place."""
 
+EXPRESS_SHARE = 50
+"""Of so many places one is kept for express: with fewer none, where one would be missed."""
+
 UNKNOWN = "engine_unknown"
 """The reason of an engine that the catalog does not have: it needs no operator's word to go on when it is there."""
 
@@ -76,7 +79,7 @@ class Desk:
     """The last words of `control`. What we said ourselves and is still on its way there stands meanwhile."""
 
     def __post_init__(self) -> None:
-        self.places = Places(self.size)
+        self.places = Places(self.size, kept=self.size // EXPRESS_SHARE)
 
     @classmethod
     def of(cls, engine_id: str, engine: Engine, limits: Allowance, *, concurrency: int, partitions: int) -> "Desk":

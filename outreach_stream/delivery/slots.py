@@ -15,7 +15,7 @@ class Slot:
     @property
     def at_hand(self) -> bool:
         """Whether it need not be waited for."""
-        return self._desk.places.free > 0
+        return self._desk.places.at_hand(express=self._express)
 
     async def take(self) -> None:
         """Wait for a place."""

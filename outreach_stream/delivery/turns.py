@@ -55,9 +55,9 @@ class Turns:
                 self._given_up()
             raise
 
-    def call(self) -> bool:
-        """Call who is next; it runs a moment later. False: nobody waits."""
-        while queue := self._next():
+    def call(self, *, express: bool = False) -> bool:
+        """Call who is next, or (`express`) who is of express; it runs a moment later. False: nobody waits."""
+        while queue := self._express if express else self._next():
             called, _ = queue.popitem(last=False)
             if not called.done():  # else it was cancelled, and has not noticed yet
                 self.count(queue is self._express)
@@ -74,12 +74,19 @@ class Turns:
 
 
 class Places:
-    """So many may hold a place at a time; a place that is given back goes to who is next by `Turns`."""
+    """So many may hold a place at a time; a place that is given back goes to who is next by `Turns`.
 
-    def __init__(self, places: int) -> None:
-        self.free = places
-        """Nobody waits while there are any."""
+    Some are kept for express: bulk gives places back by the group, and an express mail would wait for the next group.
+    """
+
+    def __init__(self, places: int, *, kept: int = 0) -> None:
+        """`kept`: how many of them are for express alone."""
+        self.free, self._kept = places, kept
         self._turns = Turns(self.give)
+
+    def at_hand(self, *, express: bool) -> bool:
+        """Whether there is a place that need not be waited for."""
+        return self.free > (0 if express else self._kept)
 
     async def take(self, express: bool = False) -> None:
         """Wait for a place; one `give` for each."""
@@ -87,8 +94,8 @@ class Places:
             await self._turns.wait(express)
 
     def take_nowait(self, *, express: bool = False) -> bool:
-        """Take a place, if there is one: then nobody waits."""
-        if not self.free:
+        """Take a place, if there is one: then nobody waits for it."""
+        if not self.at_hand(express=express):
             return False
         self.free -= 1
         self._turns.count(express)
@@ -96,5 +103,5 @@ class Places:
 
     def give(self) -> None:
         """Leave a place to who is next."""
-        if not self._turns.call():
+        if not self._turns.call(express=self.free < self._kept):
             self.free += 1

@@ -14,8 +14,8 @@ EXPRESS, BULK = True, False
 class Queue:
     """Waiters at a `Places` without places, and who got one in which order."""
 
-    def __init__(self, places: int = 0) -> None:
-        self.places, self.order = Places(places), []
+    def __init__(self, places: int = 0, kept: int = 0) -> None:
+        self.places, self.order = Places(places, kept=kept), []
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def come(self, *names: str) -> None:
@@ -124,11 +124,27 @@ async def test_a_cancelled_waiter_takes_no_place_with_it(called: bool) -> None:
     assert queue.places.free == 1
 
 
-@given(st.lists(st.tuples(st.sampled_from(["come", "give", "cancel", "run"]), st.integers(0, 30)), max_size=120))
-def test_places_are_neither_lost_nor_made(steps: list[tuple[str, int]]) -> None:
-    """Free ones and held ones are as many as ever, and none is free while somebody waits, whoever is cancelled when."""
+async def test_a_place_is_kept_for_express() -> None:
+    """Bulk leaves it alone, whoever gave it back; express takes it at once, and who is of bulk after it, waits."""
+    queue = Queue(3, kept=1)
+    await queue.come("b1", "b2", "b3")
+    await asyncio.sleep(0.001)
+    assert queue.order == ["b1", "b2"]
+    await queue.come("e1")
+    await asyncio.sleep(0.001)
+    assert queue.order == ["b1", "b2", "e1"]
+    assert not await queue.give(1)
+    assert await queue.give(1) == "b3"
+    for express in (True, False):
+        assert queue.places.at_hand(express=express) is express
+
+
+@given(st.lists(st.tuples(st.sampled_from(["come", "give", "cancel", "run"]), st.integers(0, 30)), max_size=120),
+       st.integers(0, 2))
+def test_places_are_neither_lost_nor_made(steps: list[tuple[str, int]], kept: int) -> None:
+    """Free and held ones are as many as ever, and nobody waits while there is one for him, whoever is cancelled."""
     async def run() -> None:
-        queue, held = Queue(3), 0
+        queue, held = Queue(3, kept), 0
         for number, (what, which) in enumerate(steps):
             if what == "come":
                 await queue.come(f"{'be'[which % 2]}{number}")
@@ -141,10 +157,10 @@ def test_places_are_neither_lost_nor_made(steps: list[tuple[str, int]]) -> None:
                 await asyncio.sleep(0)
         for _ in range(5):
             await asyncio.sleep(0)
-        waiting = [task for task in queue.tasks.values() if not task.done()]
+        waiting = {name: task for name, task in queue.tasks.items() if not task.done()}
         assert len(queue.order) - held + queue.places.free == 3
-        assert not (waiting and queue.places.free)
-        for task in waiting:
+        assert not any(queue.places.at_hand(express=name.startswith("e")) for name in waiting)
+        for task in waiting.values():
             task.cancel()
 
     with asyncio.Runner() as runner:

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState
 from faust.types import TP
 
 from outreach_stream.streaming import rest
 from outreach_stream.streaming.rest import BUSY, Rest
+from outreach_stream.streaming.thread import PREFETCH_PAUSE
 
 RESULTS, OTHERS = TopicPartition("results", 0), TopicPartition("results", 1)
 TRIGGERS = TopicPartition("triggers", 0)
@@ -116,21 +117,40 @@ async def test_a_rest_outlives_no_assignment(left: tuple[TopicPartition, ...]) -
     await ended(consumer)
 
 
-async def test_aiokafka_fetches_no_paused_partition_and_reads_the_wait_each_time() -> None:
-    """What a rest relies on: aiokafka passes paused partitions over, and asks its fetcher how long to wait."""
+def fetcher_of(*assigned: TopicPartition, **state: object) -> tuple[Fetcher, Assignment, SubscriptionState]:
+    """aiokafka's own, at the beginning of these partitions, as far as it decides what to fetch."""
     subscriptions = SubscriptionState()
-    subscriptions.assign_from_user([RESULTS, TRIGGERS])
+    subscriptions.assign_from_user(assigned)
     assignment: Assignment = subscriptions.subscription.assignment
-    for tp in (RESULTS, TRIGGERS):
+    for tp in assigned:
         assignment.state_value(tp).seek(0)
-    subscriptions.pause(RESULTS)
     fetcher = Fetcher.__new__(Fetcher)
     fetcher.__dict__.update(
         _records={}, _in_flight=set(), _select_read_replica=lambda _: 1, _fetch_max_wait_ms=100, _fetch_min_bytes=1,
         _fetch_max_bytes=1000, _max_partition_fetch_bytes=1000, _isolation_level=1, _client_rack=None,
-        _fetcher_timeout=0.2, _closed=True)
+        _fetcher_timeout=0.2, _closed=True, **state)
+    return fetcher, assignment, subscriptions
+
+
+async def test_aiokafka_fetches_no_paused_partition_and_reads_the_wait_each_time() -> None:
+    """What a rest relies on: aiokafka passes paused partitions over, and asks its fetcher how long to wait."""
+    fetcher, assignment, subscriptions = fetcher_of(RESULTS, TRIGGERS)
+    subscriptions.pause(RESULTS)
 
     (_, request), = fetcher._get_actions_per_node(assignment)[0]
 
     assert [topic for topic, _ in request.topics] == ["triggers"]
     assert vars(request)["_max_wait_ms"] == 100
+
+
+async def test_records_that_are_left_hold_others_up_for_a_moment_only() -> None:
+    """A full lane keeps its records in aiokafka, which asks the broker for nothing meanwhile, but not for long."""
+    fetcher, assignment, _ = fetcher_of(RESULTS, TRIGGERS)
+    fetcher._records[RESULTS] = FetchResult(RESULTS, assignment=assignment, partition_records=None,
+                                            backoff=PREFETCH_PAUSE)
+    assert not fetcher._get_actions_per_node(assignment)[0]
+
+    await asyncio.sleep(PREFETCH_PAUSE)
+
+    (_, request), = fetcher._get_actions_per_node(assignment)[0]
+    assert [topic for topic, _ in request.topics] == ["triggers"]
