@@ -45,7 +45,8 @@ def register(app: StreamApp, floor: Floor, limits: Callable[[], Mapping[str, All
     `limits` are those of all engines as they are now; it may block.
     """
     for topic in (topics.SEND_REQUESTED.name, topics.SEND_REQUESTED_EXPRESS.name):
-        app.agent(app.batch_topic(topic), name=f"send:{topic}")(_agent(app, floor))
+        hurried = topic == topics.SEND_REQUESTED_EXPRESS.name
+        app.agent(app.batch_topic(topic, hurried=hurried), name=f"send:{topic}")(_agent(app, floor))
 
     def assigned(tps: frozenset[TP]) -> None:
         floor.assigned({tp.partition for tp in tps if tp.topic == topics.SEND_REQUESTED.name})

@@ -38,8 +38,8 @@ BUSY = 24
 anew, alone; fewer have the next mail at hand when one is written, and both go in one packet."""
 
 HANDSHAKES = 32
-"""Couriers that wait for a connection: with many more at a time a server lets some of them knock in vain, and it is a
-second until they knock again."""
+"""Couriers that wait for a connection, until more are sent out one at a time only: of hundreds that knock at once a
+server lets some knock in vain, and it is a second until they knock again."""
 
 GROUP = 32
 """Mails that are composed together at most. One that is composed alone, between two looks at the network, takes twice
@@ -73,7 +73,7 @@ class Couriers:
     def put(self, parcels: Sequence[Parcel], *, express: bool) -> None:
         """Have them carried, or given back, soon."""
         (self._express if express else self._bulk).extend(parcels)
-        at_once = 0 if self.soon() else min(len(parcels), HANDSHAKES) if express else int(not self._under_way)
+        at_once = 0 if self.soon() else min(len(parcels), self._hands) if express else int(not self._under_way)
         for _ in range(at_once):
             self._send_out()
         if at_once < len(parcels) and self._timer is None:
@@ -119,6 +119,11 @@ class Couriers:
                 each.message, each.started = None if isinstance(message, str) else message, now
         return parcel.message is not None
 
+    @property
+    def _hands(self) -> int:
+        """How many couriers may be sent out at once: one at least, for whom there may be a connection at hand."""
+        return max(1, HANDSHAKES - self._connecting)
+
     def _send_out(self) -> None:
         task = self.spawn(self._carry())
         self._under_way.add(task)
@@ -145,7 +150,7 @@ class Couriers:
         most = min(BUSY, (size + 1) // 2) if self.busy else size
         if not waiting or self.soon():
             return
-        for _ in range(min(waiting, max(1, under_way), most - under_way, HANDSHAKES - self._connecting)):
+        for _ in range(min(waiting, max(1, under_way), most - under_way, self._hands)):
             self._send_out()
         self._look_later()
 

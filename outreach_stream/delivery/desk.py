@@ -28,6 +28,9 @@ UNREACHABLE_SECONDS = 1.0
 EXPRESS_SHARE = 50
 """Of so many places one is kept for express: with fewer none, where one would be missed."""
 
+UNREACHABLE_TOLD = 60.0
+"""Between two lines of the log that say so."""
+
 UNKNOWN = "engine_unknown"
 """The reason of an engine that the catalog does not have: it needs no operator's word to go on when it is there."""
 
@@ -72,8 +75,8 @@ class Desk:
     _fuse: Fuse = field(default_factory=Fuse)
     _tripped: str | None = None
     """Why it stopped, until `control` says so."""
-    _unreachable: bool = False
-    """It gives no connection, which is said once, however many mails wait for one."""
+    _told_again: float = 0.0
+    """When that it gives no connection may be said once more: so many mails wait for one."""
     _throttle: EngineThrottle | None = None
     _heard: tuple[EngineFuse | None, EngineThrottle | None] = (None, None)
     """The last words of `control`. What we said ourselves and is still on its way there stands meanwhile."""
@@ -187,7 +190,6 @@ class Desk:
             log.exception("acquire_failed", engine=self.id)
             return EngineStopped("engine_error", type(error).__name__)
         if not isinstance(connection, Failure):
-            self._unreachable = False
             self._learn()
         return connection
 
@@ -203,9 +205,9 @@ class Desk:
             self.heed(connection)
             if not isinstance(connection, Transient | Throttled):
                 return connection
-            if not self._unreachable:
+            if self.clock() >= self._told_again:
                 log.warning("engine_unreachable", engine=self.id, reason=connection.reason)
-                self._unreachable = True
+                self._told_again = self.clock() + UNREACHABLE_TOLD
             until = self.clock() + (self.bucket.wait_time() if isinstance(connection, Throttled) else 0.0)
             while not given_up():
                 await asyncio.sleep(UNREACHABLE_SECONDS)

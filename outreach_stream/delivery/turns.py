@@ -35,6 +35,11 @@ class Turns:
         """Whether anybody waits; may also be true for a moment after the last was cancelled."""
         return bool(self._bulk or self._express)
 
+    @property
+    def express_waiting(self) -> bool:
+        """Whether anybody of express does, likewise."""
+        return bool(self._express)
+
     def count(self, express: bool) -> None:
         """Something was granted without waiting."""
         self._credit = max(0, self._credit - PRICE) if express else min(SAVED, self._credit + 1)
@@ -55,9 +60,9 @@ class Turns:
                 self._given_up()
             raise
 
-    def call(self, *, express: bool = False) -> bool:
-        """Call who is next, or (`express`) who is of express; it runs a moment later. False: nobody waits."""
-        while queue := self._express if express else self._next():
+    def call(self) -> bool:
+        """Call who is next; it runs a moment later. False: nobody waits."""
+        while queue := self._next():
             called, _ = queue.popitem(last=False)
             if not called.done():  # else it was cancelled, and has not noticed yet
                 self.count(queue is self._express)
@@ -103,5 +108,7 @@ class Places:
 
     def give(self) -> None:
         """Leave a place to who is next."""
-        if not self._turns.call(express=self.free < self._kept):
+        # Where express waits, too, nothing is kept: a flood of it would get one place after the other, and bulk none.
+        kept_back = self.free < self._kept and not self._turns.express_waiting
+        if kept_back or not self._turns.call():
             self.free += 1

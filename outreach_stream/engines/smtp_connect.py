@@ -4,7 +4,6 @@ import asyncio
 import socket
 import ssl
 from dataclasses import replace
-from functools import cache
 from typing import cast
 
 import aiosmtplib
@@ -81,10 +80,19 @@ class SmtpConnector:
                 config.password.resolve() if config.password else None, self._keyring.signers())
 
 
-@cache
+_names: list[str] = []
+
+
 def _own_name() -> str:
-    """How this machine calls itself in EHLO. Asked once: without an answer from DNS it takes five seconds."""
-    return socket.getfqdn()
+    """How this machine calls itself in EHLO. A whole name is kept: where DNS is slow, so would each connection be.
+
+    A short one is not: DNS was not there, and many a relay lets nobody in who has no domain.
+    """
+    if _names:
+        return _names[0]
+    if "." in (name := socket.getfqdn()):
+        _names.append(name)
+    return name
 
 
 class _Attempt:

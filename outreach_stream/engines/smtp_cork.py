@@ -12,14 +12,13 @@ from weakref import WeakKeyDictionary
 class Cork:
     """Of one event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._call_soon = loop.call_soon
+    def __init__(self) -> None:
         self._waiting: list[Callable[[], None]] = []
 
     def hold(self, send: Callable[[], None]) -> None:
-        """Have `send` called when this turn is over, before the sockets are looked at again; it must not raise."""
+        """Have `send` called when this turn is over, before anything that has come meanwhile; it must not raise."""
         if not self._waiting:
-            self._call_soon(self._pull)
+            asyncio.get_running_loop().call_soon(self._pull)
         self._waiting.append(send)
 
     def _pull(self) -> None:
@@ -34,5 +33,5 @@ _corks: WeakKeyDictionary[asyncio.AbstractEventLoop, Cork] = WeakKeyDictionary()
 def cork_of(loop: asyncio.AbstractEventLoop) -> Cork:
     """The loop's own."""
     if (cork := _corks.get(loop)) is None:
-        cork = _corks[loop] = Cork(loop)
+        cork = _corks[loop] = Cork()
     return cork

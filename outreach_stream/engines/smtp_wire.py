@@ -81,7 +81,9 @@ class SmtpWire(asyncio.BufferedProtocol):
             self._cork.hold(self._send)
 
     def _send(self) -> None:
-        """Write what is held, if the wire has not failed since."""
+        """Write what is held, if the wire has not failed since, nor is about to: then it never leaves."""
+        if self._transport.is_closing():
+            return
         data, self._held = self._held, b""
         if data:
             self._transport.write(data)

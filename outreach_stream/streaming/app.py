@@ -126,6 +126,7 @@ class StreamApp(faust.App):
         self.changelog_config = {"min.insync.replicas": str(min_insync)}
         self.batch_topics: set[str] = set()
         self.unhurried_topics: set[str] = set()
+        self.hurried_topics: set[str] = set()
         self.lease, self.stop_clock = Lease(), StopClock()
         self.on_drain: list[Callable[[], None]] = []
         self.before_release: list[Callable[[], Awaitable[None]]] = []
@@ -141,14 +142,17 @@ class StreamApp(faust.App):
         super().__init__(app_id, broker=[f"kafka://{server}" for server in bootstrap.split(",")],
                          broker_credentials=_credentials(kafka_access()), datadir=str(data_dir), **merged)
 
-    def batch_topic(self, name: str, *, unhurried: bool = False) -> Any:
+    def batch_topic(self, name: str, *, unhurried: bool = False, hurried: bool = False) -> Any:
         """The topic, for `@app.agent(...)`. It must exist. One agent per topic.
 
         `unhurried`: while it is busy its records may come a tenth of a second later, and cheaper (see `rest`).
+        `hurried`: they do not wait for those of others to be taken (see `thread.PREFETCH_PAUSE`).
         """
         self.batch_topics.add(name)
         if unhurried:
             self.unhurried_topics.add(name)
+        if hurried:
+            self.hurried_topics.add(name)
         return self.topic(name, schema=RawBatches())
 
     async def batches(self, stream: Any) -> AsyncIterator[Batch]:

@@ -20,7 +20,8 @@ REJOIN_PAUSE = 0.2
 """Seconds before the group is asked for another assignment: what was missing is on its way."""
 PREFETCH_PAUSE = 0.005
 """Seconds in which the broker is asked for nothing, after a fetch of which some is still to be taken. aiokafka waits
-for 0.1, and an express record that has come meanwhile with it."""
+for 0.1, and with it a hurried record that has come meanwhile. Not everywhere: the fetch passes over what is still to be
+taken, and if nothing else comes the broker holds it for `fetch_wait`, in which more is not asked for."""
 LEASE_SHARE = 0.8
 """Part of the session timeout for which an accepted heartbeat is trusted."""
 
@@ -55,7 +56,8 @@ class LeasedThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:           # stock: a tenth of a second; nobody is told of accepted heartbeats
         await super().on_start()
         consumer = self._ensure_consumer()
-        consumer._fetcher._prefetch_backoff = PREFETCH_PAUSE
+        if self.app.hurried_topics:
+            consumer._fetcher._prefetch_backoff = PREFETCH_PAUSE
         lease, coordinator = self.app.lease, consumer._coordinator
         lease.seconds, send = LEASE_SHARE * self.app.conf.broker_session_timeout, coordinator._send_req
 

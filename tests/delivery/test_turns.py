@@ -139,6 +139,15 @@ async def test_a_place_is_kept_for_express() -> None:
         assert queue.places.at_hand(express=express) is express
 
 
+async def test_where_places_are_kept_a_flood_of_express_leaves_bulk_its_turn() -> None:
+    """What is kept is for express that finds none waiting: whoever waits, waits for his turn, whatever was kept."""
+    queue = Queue(2, kept=2)
+    await queue.come("e0", "e1", *(f"{kind}{number}" for number in range(2, 42) for kind in "eb"))
+    got = (await queue.give(50)).split()
+    assert len(got) == 50
+    assert sum(name.startswith("b") for name in got) >= 10
+
+
 @given(st.lists(st.tuples(st.sampled_from(["come", "give", "cancel", "run"]), st.integers(0, 30)), max_size=120),
        st.integers(0, 2))
 def test_places_are_neither_lost_nor_made(steps: list[tuple[str, int]], kept: int) -> None:

@@ -71,6 +71,20 @@ async def test_what_is_held_for_the_end_of_the_turn_has_not_left():
     assert (transport.written, transport.closed, wire.unsent) == (b"", True, True)
 
 
+async def test_what_is_held_when_the_server_hangs_up_has_not_left():
+    """The transport closes before the end of the turn, and tells of it only afterwards: it would throw a write away."""
+    ours, theirs = socket.socketpair()
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+    wire = SmtpWire(transport)
+    wire.write(b"Hello\r\n.\r\n", expect=1)
+    transport.close()   # as it does by itself when it has read the end
+    with pytest.raises(ConnectionError):
+        await wire.reply(1)
+    assert wire.unsent
+    assert theirs.recv(100) == b""
+    theirs.close()
+
+
 async def test_what_several_wires_write_in_a_turn_leaves_at_its_end():
     """In the order in which it was given; and nothing of a wire that was given up meanwhile."""
     transports = [Transport() for _ in range(3)]
