@@ -117,7 +117,7 @@ class Bucket:
     @property
     def free(self) -> bool:
         """Whether `take` would not wait."""
-        return not (self._called or self._turns.waiting) and self.wait_time() <= 0
+        return not (self.contended or self.wait_time() > 0)
 
     async def take(self, express: bool = False) -> None:
         """Wait for a token and take it. Nothing is awaited between the taking and the return."""

@@ -66,8 +66,7 @@ class Knowledge:
         """Whether any of that keeps its mail from going out through this engine now. Asked several times a mail."""
         control, run_id = self.parts.control, item.request.run_id
         return ((not control.quiet and (control.cancelled(run_id) or control.paused(run_id)))
-                or self.parts.delivery.desk.stopped is not None
-                or (policy.unsubscribe is not None and self._left(item, policy)))
+                or self.parts.delivery.desk.stopped is not None or self._left(item, policy))
 
     def _left(self, item: Item, policy: Policy) -> bool:
         return policy.unsubscribe is not None and self.parts.unsubscribed(policy.unsubscribe, item.request.email)

@@ -1,7 +1,7 @@
 """What connections write in one turn of the event loop leaves at its end, one right behind the other.
 
 Whoever reads at the other end is then woken once, and still awake for the rest. To wake somebody for each mail costs
-him a third of all he does for it, and us five per cent.
+him a third of all he does for it, and us a few per cent.
 """
 
 import asyncio

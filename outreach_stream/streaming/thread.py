@@ -53,7 +53,7 @@ class LeasedThread(driver.AIOKafkaConsumerThread):
         return records
 
     @override
-    async def on_start(self) -> None:           # stock: a tenth of a second; nobody is told of accepted heartbeats
+    async def on_start(self) -> None:           # stock: a longer prefetch pause; heartbeats are told to nobody
         await super().on_start()
         consumer = self._ensure_consumer()
         if self.app.hurried_topics:

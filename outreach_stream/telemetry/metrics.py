@@ -84,7 +84,8 @@ LANE = _gauge("lane_requests", "Requests in this process's lanes: `open` are wai
               "table until they are due", "engine", "state", watch="put_off that grows for an hour")
 PLACES = _gauge("engine_places", "Mails that may be in work at a time here", "engine")
 PLACES_USED = _gauge("engine_places_used", "Mails in work, those included whose end is not durable yet", "engine",
-                     watch="equal to the places while the bucket has tokens: raise `concurrency`")
+                     watch="49 in 50 of the places (the rest is for express) while the bucket has tokens: "
+                           "raise `concurrency`")
 TOKENS = _gauge("bucket_tokens", "Mails that could go at once now; none for an engine without a rate", "engine")
 RATE = _gauge("engine_rate", "Mails a second that this process may send now, its share of the engine's; none for an "
               "engine without a rate", "engine")
