@@ -15,6 +15,7 @@ from outreach_stream.broker.admin import check_topics, create_topics
 from outreach_stream.broker.choose import choose_broker
 from outreach_stream.broker.embedded import EmbeddedBroker
 from outreach_stream.broker.errors import (
+    KAFKA_TROUBLE,
     WAYS_OUT,
     BrokerError,
     BrokerUnreachableError,
@@ -142,7 +143,12 @@ async def kafka_for(settings: Settings, *, create: bool = False) -> AsyncIterato
     broker that dies is started again on its records. Raises `BrokerError`, or `CommandError` for a wrong layout.
     """
     async with _found_or_embedded(settings) as bootstrap:
-        await prepare(bootstrap, settings, create=create or not settings.kafka_bootstrap)
+        create = create or not settings.kafka_bootstrap
+        try:
+            await prepare(bootstrap, settings, create=create)
+        except (BrokerUnreachableError, *KAFKA_TROUBLE):    # it has gone since it answered: it is waited for once more
+            await _answering(bootstrap, PATIENCE)
+            await prepare(bootstrap, settings, create=create)
         yield bootstrap
 
 
